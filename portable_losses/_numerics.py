@@ -1,0 +1,79 @@
+"""Arithmetic whose value and gradient are finite, and the same on every backend.
+
+Backends agree on smooth functions. They differ at kinks and singular points: the gradient of
+`abs` at 0 is 1 on JAX and 0 elsewhere, that of `maximum(x, 0)` is 1/2 or 1, that of `norm` at a
+zero vector is NaN or 0. Each function below states the identity it rests on and what it gives at
+such a point. A mask must guard the *argument* of a singular function as well as its result: the
+gradient of the branch not taken is multiplied by 0, and `0 * inf` is NaN.
+"""
+
+import keras
+from keras import ops
+
+from portable_losses._typing import Tensor
+
+
+def absolute(x: Tensor) -> Tensor:
+    """|x| = x · sign(x), the sign held constant: gradient 0 at 0."""
+    return x * ops.stop_gradient(ops.sign(x))
+
+
+def positive_part(x: Tensor) -> Tensor:
+    """max(x, 0): gradient 0 at 0."""
+    return ops.relu(x)
+
+
+def clip(x: Tensor, low: float, high: float) -> Tensor:
+    """x held to [low, high]: gradient 1 within and at both ends, 0 outside."""
+    return ops.where(
+        x < low, ops.full_like(x, low), ops.where(x > high, ops.full_like(x, high), x)
+    )
+
+
+def sqrt(x: Tensor) -> Tensor:
+    """√x for x > 0; value 0 and gradient 0 at 0 and below."""
+    positive = x > 0
+    root = ops.sqrt(ops.where(positive, x, ops.ones_like(x)))
+    return ops.where(positive, root, ops.zeros_like(x))
+
+
+def norm(x: Tensor, axis: int = -1, keepdims: bool = False) -> Tensor:
+    """Euclidean norm; value 0 and gradient 0 at a zero vector.
+
+    √Σx² = m·√Σ(x/m)² with m = max |x|, held constant: squares neither overflow nor underflow.
+    """
+    largest = ops.stop_gradient(ops.max(ops.abs(x), axis=axis, keepdims=True))
+    scale = ops.where(largest > 0, largest, ops.ones_like(largest))
+    root = scale * sqrt(ops.sum(ops.square(x / scale), axis=axis, keepdims=True))
+    return root if keepdims else ops.squeeze(root, axis=axis)
+
+
+def divide(x: Tensor, y: Tensor) -> Tensor:
+    """x / y; value 0 and gradient 0 where y is 0."""
+    nonzero = ops.not_equal(y, 0)
+    quotient = x / ops.where(nonzero, y, ops.ones_like(y))
+    return ops.where(nonzero, quotient, ops.zeros_like(quotient))
+
+
+def log(x: Tensor) -> Tensor:
+    """log max(x, ε), ε = `keras.config.epsilon()`: gradient 1/x from ε on, and 0 below."""
+    return ops.log(clip(x, keras.config.epsilon(), float("inf")))
+
+
+def normalize(x: Tensor, axis: int = -1) -> Tensor:
+    """x / ‖x‖; a zero vector stays zero, with gradient 0."""
+    return divide(x, norm(x, axis=axis, keepdims=True))
+
+
+def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
+    """log softmax x = x − m − log Σ exp(x − m), m = max x held constant."""
+    shifted = x - ops.stop_gradient(ops.max(x, axis=axis, keepdims=True))
+    return shifted - ops.log(ops.sum(ops.exp(shifted), axis=axis, keepdims=True))
+
+
+def masked_mean(x: Tensor, mask: Tensor, axis: int | None = None) -> Tensor:
+    """Mean of `x` where `mask` holds; 0 where it holds nowhere. `where` and not a product with
+    the mask, since 0 · NaN is NaN."""
+    x = ops.where(mask, x, ops.zeros_like(x))
+    count = ops.sum(ops.cast(mask, x.dtype), axis=axis)
+    return divide(ops.sum(x, axis=axis), count)

@@ -1,0 +1,187 @@
+"""The two abstract classes: a loss that is a function with settings, and one that holds state.
+
+The function is the loss: it returns one value per sample. The class binds settings, a reduction,
+a name and a dtype to it, and saves them all. A subclass of either is final.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from portable_losses import _backend
+from portable_losses._inputs import is_float, require_reduction
+from portable_losses._reduction import reduce
+from portable_losses._typing import ArrayLike, Tensor
+
+PACKAGE = "portable_losses"
+register = keras.saving.register_keras_serializable(PACKAGE)
+
+
+def _cast(x: Any, dtype: str) -> Any:
+    """Float tensors in the loss's dtype; ids and booleans as they came (ids above 2^24 collide
+    in float32), which is why `Loss.__call__` is not Keras' own."""
+
+    def one(x: Any) -> Tensor:
+        x = ops.convert_to_tensor(x)
+        return ops.cast(x, dtype) if is_float(x) else x
+
+    return keras.tree.map_structure(one, x)
+
+
+def _per_sample(values: Tensor, y_pred: Any, name: str) -> Tensor:
+    """`values`, if they have a batch axis and it is that of `y_pred`."""
+    first = keras.tree.flatten(y_pred)[0]
+    have, want = tuple(values.shape), tuple(first.shape)
+    if not have or (want and None not in (have[0], want[0]) and have[0] != want[0]):
+        what = "a scalar" if not have else f"values of shape {have}"
+        raise ValueError(
+            f"The loss {name!r} must return one value per sample, of shape (batch,) or "
+            f"(batch, ...), for predictions of shape {want}. Received: {what}. Average over the "
+            "axes after the first (keras.ops.mean(values, axis=-1)), never over the batch: "
+            "sample weights, masks and reductions need the values of each sample."
+        )
+    return values
+
+
+class Loss(keras.losses.Loss):
+    """Abstract: a pure `function(y_true, y_pred, **settings)` as a Keras loss.
+
+    A subclass sets `function` and names its settings in `__init__`.
+    """
+
+    function: ClassVar[Callable[..., Tensor]]
+
+    def __init__(self, *, name: str | None, reduction: str | None, dtype: Any, **settings: Any):
+        require_reduction(reduction)
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.settings = settings
+
+    def __call__(
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Tensor:
+        # The mask that masking layers leave on their outputs; Keras has no public reader for it.
+        mask = getattr(y_pred, "_keras_mask", None)
+        y_pred = _cast(y_pred, self.dtype)
+        try:
+            values = _per_sample(self.call(_cast(y_true, self.dtype), y_pred), y_pred, self.name)
+            values = ops.cast(values, self.dtype)
+            return reduce(values, sample_weight, mask, self.reduction)
+        except ValueError as error:
+            error.add_note(f"Raised by the loss {self.name!r}, settings {self.settings}.")
+            raise
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return type(self).function(y_true, y_pred, **self.settings)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "dtype": self.dtype, **self.settings}
+
+
+class StatefulLoss(keras.layers.Layer):
+    """Abstract: a loss that owns variables, as a Keras layer owns them.
+
+    A subclass gives
+
+    * `build_state(dim)`: creates the variables, `dim` being the last axis of the predictions;
+    * `values(y_true, y_pred)`: one value per sample, with the state as it is;
+    * `update(y_true, y_pred, counted)`: moves the state by the samples that are `counted` (not
+      masked, weight not 0); called in training only, after `values`, with no gradient.
+
+    `loss(y_true, y_pred, sample_weight=None, training=True)` returns the reduced loss. `training`
+    has to be said: whoever calls without it does not know whether the state should move, and
+    `model.compile(loss=...)` is such a caller. It also tracks no variables, so the state would
+    be neither saved nor, on JAX, ever changed. Give the loss to
+    `portable_losses.training.LossModel`, or to a `portable_losses.training.LossEndpoint` inside
+    of the model; both pass `training` on.
+
+    In a hand-written loop under `jax.jit`, use `stateless_call`.
+    """
+
+    def __init__(self, *, name: str | None, reduction: str | None, dtype: Any, **settings: Any):
+        require_reduction(reduction)
+        # Labels and features come as they are: no cast to a mixed policy's float16.
+        super().__init__(name=name, dtype=dtype or "float32", autocast=False)
+        self.reduction = reduction
+        self.settings = settings
+        self.supports_masking = True
+
+    @property
+    def state_dtype(self) -> str:
+        """The dtype of variables and arithmetic: float32 even where results are narrower."""
+        return "float64" if self.compute_dtype == "float64" else "float32"
+
+    def __call__(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        training: bool | None = None,
+        **kwargs: Any,
+    ) -> Tensor:
+        if training is None:
+            raise ValueError(
+                f"The loss {self.name!r} holds state and was called without `training`. In "
+                "`model.compile(loss=...)` no model would track its state. Wrap the model: "
+                "portable_losses.training.LossModel(model, loss), then compile without a loss; "
+                "or use portable_losses.training.LossEndpoint(loss) as a layer of the model. In "
+                "a loop of your own, pass training=True or training=False."
+            )
+        given = (y_true, y_pred) if sample_weight is None else (y_true, y_pred, sample_weight)
+        tensors = (ops.convert_to_tensor(x) for x in given)
+        return super().__call__(*tensors, training=bool(training), **kwargs)
+
+    def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
+        self.build_state(y_pred_shape[-1])
+
+    def call(
+        self,
+        y_true: Tensor,
+        y_pred: Tensor,
+        sample_weight: Tensor | None = None,
+        y_pred_mask: Tensor | None = None,
+        training: bool = False,
+    ) -> Tensor:
+        y_pred = ops.cast(y_pred, self.state_dtype)
+        try:
+            values = ops.cast(self.values(y_true, y_pred), self.compute_dtype)
+            _per_sample(values, y_pred, self.name)
+            loss = reduce(values, sample_weight, y_pred_mask, self.reduction)
+        except ValueError as error:
+            error.add_note(f"Raised by the loss {self.name!r}, settings {self.settings}.")
+            raise
+        if training:
+            self._require_tracked(y_pred)
+            counted = ops.ones(ops.shape(y_pred)[:1], dtype="bool")
+            for weights in (sample_weight, y_pred_mask):
+                if weights is not None:
+                    weights = ops.reshape(ops.cast(weights, "float32"), (-1,))
+                    counted = ops.logical_and(counted, ops.not_equal(weights, 0))
+            self.update(y_true, ops.stop_gradient(y_pred), counted)
+        return loss
+
+    def _require_tracked(self, y_pred: Tensor) -> None:
+        if any(_backend.is_lost(variable, y_pred) for variable in self.variables):
+            raise ValueError(
+                f"The loss {self.name!r} was called with training=True inside of a compiled "
+                "function that does not take its state as an argument: the update would be "
+                "lost. Let a model track it (portable_losses.training.LossModel or "
+                "LossEndpoint), or call loss.stateless_call(trainable_variables, "
+                "non_trainable_variables, y_true, y_pred, training=True) and carry the "
+                "variables that it returns."
+            )
+
+    def build_state(self, dim: int) -> None:
+        raise NotImplementedError
+
+    def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def update(self, y_true: Tensor, y_pred: Tensor, counted: Tensor) -> None:
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        config = {"name": self.name, "reduction": self.reduction, "dtype": self.compute_dtype}
+        return {**config, **self.settings}

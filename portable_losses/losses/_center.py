@@ -1,0 +1,293 @@
+"""Center loss: features are drawn to the center of their class, centers follow the features."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from portable_losses import _backend
+from portable_losses._inputs import (
+    as_class_ids,
+    as_float,
+    poison,
+    require_at_least,
+    require_choice,
+    require_count,
+)
+from portable_losses._typing import ArrayLike, Tensor
+from portable_losses.losses._base import StatefulLoss, register
+from portable_losses.losses._crossentropy import (
+    categorical_crossentropy,
+    sparse_categorical_crossentropy,
+)
+
+DISTANCES = ("half_sum", "mean")
+UPDATES = ("count", "sum", "mean")
+CENTER_REDUCTIONS = ("per_sample", "half_sum")
+
+
+@register
+def center_loss(
+    y_true: ArrayLike, y_pred: ArrayLike, centers: ArrayLike, *, distance: str = "half_sum"
+) -> Tensor:
+    r"""Squared distance of each feature vector to the center of its class.
+
+    $$ \ell_i = \tfrac12 \lVert x_i - c_{y_i} \rVert^2
+       \quad\text{or, with } \texttt{distance="mean"},\quad
+       \ell_i = \tfrac1d \lVert x_i - c_{y_i} \rVert^2 $$
+
+    Args:
+        y_true: Class ids `(N,)` or `(N, 1)`, integer or whole floats, or one-hot `(N, C)`.
+        y_pred: Features $x$, shape `(N, d)`.
+        centers: One center $c$ per class, shape `(C, d)`.
+        distance: `"half_sum"` (the paper; `tf.nn.l2_loss` of TF1 code) or `"mean"` (facenet).
+
+    Returns:
+        One value per sample, shape `(N,)`, in the dtype of `y_pred`. The paper sums them over
+        the batch. NaN for an id out of range that only appears inside of a compiled function.
+
+    Raises:
+        ValueError: for shapes that do not fit, an id that is fractional or out of range, or an
+            unknown `distance`.
+
+    References:
+        Yandong Wen, Kaipeng Zhang, Zhifeng Li and Yu Qiao, "A Discriminative Feature Learning
+        Approach for Deep Face Recognition", ECCV 2016.
+
+    Examples:
+        >>> values = center_loss([0, 1], [[1.0, 2.0], [0.0, 1.0]], [[0.0, 0.0], [0.0, 1.0]])
+        >>> [float(value) for value in values]
+        [2.5, 0.0]
+    """
+    require_choice("distance", distance, DISTANCES)
+    x, dtype = as_float(y_pred)
+    centers = ops.cast(ops.convert_to_tensor(centers), x.dtype)
+    if len(x.shape) != 2 or len(centers.shape) != 2 or x.shape[1] != centers.shape[1]:
+        raise ValueError(
+            "Features must have shape (N, d) and centers (C, d). Received: "
+            f"y_pred.shape={tuple(x.shape)}, centers.shape={tuple(centers.shape)}."
+        )
+    ids, valid = as_class_ids(y_true, centers.shape[0])
+    squares = ops.square(x - ops.take(centers, ids, axis=0))
+    values = ops.mean(squares, axis=-1) if distance == "mean" else 0.5 * ops.sum(squares, axis=-1)
+    return ops.cast(poison(values, valid), dtype)
+
+
+def move_centers(
+    centers: keras.Variable,
+    y_true: ArrayLike,
+    y_pred: Tensor,
+    counted: Tensor,
+    alpha: float,
+    update: str,
+) -> None:
+    r"""Move the centers of the classes in the batch; see `CenterLoss` for the rules.
+
+    Every sample adds its share to the row of its class, so a step costs the same with ten
+    classes as with a million.
+    """
+    ids, valid = as_class_ids(y_true, centers.shape[0])
+    counted = ops.logical_and(counted, valid)
+    share = y_pred - ops.take(centers, ids, axis=0)
+    if update == "sum":
+        share = (1 - alpha) * share
+    else:
+        same = ops.equal(ops.expand_dims(ids, 0), ops.expand_dims(ids, 1))
+        same = ops.logical_and(same, ops.expand_dims(counted, 0))
+        count = ops.sum(ops.cast(same, share.dtype), axis=1, keepdims=True)
+        # An uncounted sample may have no counted sample of its class; its share is dropped below.
+        divisor = 1 + count if update == "count" else ops.maximum(count, 1)
+        share = alpha * share / divisor
+    share = ops.where(ops.expand_dims(counted, 1), share, ops.zeros_like(share))
+    _backend.add_rows(centers, ids, ops.cast(share, centers.dtype))
+
+
+@register
+class CenterLoss(StatefulLoss):
+    r"""Center loss with its centers, which move towards the features in training.
+
+    $$ \ell_i = \tfrac12 \lVert x_i - c_{y_i} \rVert^2, \qquad
+       c_j \leftarrow c_j - \alpha \frac{\sum_{y_i = j} (c_j - x_i)}{1 + n_j} $$
+
+    with $n_j$ samples of class $j$ in the batch. The loss sees the centers from before the
+    update. No gradient flows into the centers.
+
+    Give it to `portable_losses.training.LossModel` or `LossEndpoint`; it holds state, so
+    `model.compile(loss=...)` refuses it. Samples that are masked or of weight 0 move no center.
+
+    Args:
+        num_classes: The number of classes, $C$.
+        embedding_dim: The length $d$ of a feature vector; taken from the first batch if None.
+        alpha: The step $\alpha$ of the centers, 0.5 in the paper. With `update="sum"` it is what
+            facenet calls alfa: the share of a center that is *kept*.
+        update: `"count"`, the rule above; `"mean"`, which divides by $n_j$; or `"sum"`,
+            facenet's $c_j \leftarrow c_j - (1 - \alpha) \sum (c_j - x_i)$, which overshoots
+            when $n_j (1 - \alpha) > 1$.
+        distance: `"half_sum"`, the loss above; or `"mean"`, facenet's mean of squares over $d$.
+        centers_initializer: Where centers start; zeros, as in TF1 code.
+        reduction, name, dtype: As for any Keras loss. The paper's sum over the batch is
+            `reduction="sum"`. Centers are kept in float32 (float64 for `dtype="float64"`).
+
+    Call:
+        `loss(y_true, y_pred, sample_weight=None, training=...)` with labels as for `center_loss`
+        and features `(N, d)`; returns the reduced loss.
+
+    Raises:
+        ValueError: for bad settings, shapes or ids; when `training` is not said; and when the
+            update would be lost.
+
+    References:
+        Yandong Wen, Kaipeng Zhang, Zhifeng Li and Yu Qiao, "A Discriminative Feature Learning
+        Approach for Deep Face Recognition", ECCV 2016. Facenet: Florian Schroff, Dmitry
+        Kalenichenko and James Philbin, CVPR 2015, in David Sandberg's implementation.
+
+    Examples:
+        >>> loss = CenterLoss(num_classes=2, embedding_dim=2, alpha=1.0)
+        >>> float(loss([0, 0], [[2.0, 0.0], [4.0, 0.0]], training=True))
+        5.0
+        >>> [float(value) for value in loss.centers[0]]  # (2 + 4) / (1 + 2)
+        [2.0, 0.0]
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        embedding_dim: int | None = None,
+        alpha: float = 0.5,
+        update: str = "count",
+        distance: str = "half_sum",
+        centers_initializer: Any = "zeros",
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "center_loss",
+        dtype: Any = None,
+    ):
+        require_count("num_classes", num_classes)
+        require_choice("update", update, UPDATES)
+        require_choice("distance", distance, DISTANCES)
+        require_at_least("alpha", alpha, 0)
+        super().__init__(
+            name=name,
+            reduction=reduction,
+            dtype=dtype,
+            num_classes=num_classes,
+            embedding_dim=embedding_dim,
+            alpha=alpha,
+            update=update,
+            distance=distance,
+        )
+        self.centers_initializer = keras.initializers.get(centers_initializer)
+        if embedding_dim is not None:
+            self.build((None,), (None, require_count("embedding_dim", embedding_dim)))
+
+    def build_state(self, dim: int) -> None:
+        expected = self.settings["embedding_dim"]
+        if expected not in (None, dim):
+            raise ValueError(
+                f"The features must have length embedding_dim={expected}. Received: length {dim}."
+            )
+        self.centers = self.add_weight(
+            name="centers",
+            shape=(self.settings["num_classes"], dim),
+            initializer=self.centers_initializer,
+            dtype=self.state_dtype,
+            trainable=False,
+            aggregation="mean",  # replicas move their own copies; the mean is what all continue with
+        )
+
+    def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return center_loss(y_true, y_pred, self.centers, distance=self.settings["distance"])
+
+    def update(self, y_true: Tensor, y_pred: Tensor, counted: Tensor) -> None:
+        alpha, rule = self.settings["alpha"], self.settings["update"]
+        move_centers(self.centers, y_true, y_pred, counted, alpha, rule)
+
+    def get_config(self) -> dict[str, Any]:
+        initializer = keras.initializers.serialize(self.centers_initializer)
+        return {**super().get_config(), "centers_initializer": initializer}
+
+
+@register
+class SoftmaxCenterLoss(StatefulLoss):
+    r"""Softmax cross-entropy on logits plus center loss of the same logits.
+
+    $$ \ell_i = -\log \operatorname{softmax}(x_i)_{y_i}
+       + \lambda 	frac12 \lVert x_i - c_{y_i} Vert^2 $$
+
+    Centers move as in `CenterLoss`. This is the joint supervision of the paper for a network
+    with one output; to draw an inner layer to its centers, give the network a second output and
+    use `portable_losses.training.LossModel(model, {"logits": ..., "features": CenterLoss(...)})`.
+
+    Args:
+        num_classes: The number of classes, and of logits.
+        alpha: The step $lpha$ of the centers.
+        weight: The paper's $\lambda$.
+        center_reduction: `"per_sample"` adds to each sample its own center loss;
+            `"half_sum"` adds to each sample the center loss summed over the batch, as widely
+            copied TF1 code does: it grows with the batch.
+        reduction, name, dtype: As for any Keras loss.
+
+    Call:
+        `loss(y_true, y_pred, sample_weight=None, training=...)` with labels as for `center_loss`
+        (soft labels `(N, C)` too: the cross-entropy takes them as they are, the center is that
+        of the largest) and logits `(N, C)`; returns the reduced loss.
+
+    Raises:
+        ValueError: as `CenterLoss` does.
+
+    References:
+        Yandong Wen, Kaipeng Zhang, Zhifeng Li and Yu Qiao, "A Discriminative Feature Learning
+        Approach for Deep Face Recognition", ECCV 2016.
+
+    Examples:
+        >>> loss = SoftmaxCenterLoss(num_classes=2, weight=0.5)
+        >>> round(float(loss([0], [[2.0, 0.0]], training=True)), 4)  # 0.1269 + 0.5 * 2.0
+        1.1269
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        alpha: float = 0.5,
+        weight: float = 5e-4,
+        center_reduction: str = "per_sample",
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "softmax_center_loss",
+        dtype: Any = None,
+    ):
+        require_choice("center_reduction", center_reduction, CENTER_REDUCTIONS)
+        require_at_least("weight", weight, 0)
+        super().__init__(
+            name=name,
+            reduction=reduction,
+            dtype=dtype,
+            num_classes=num_classes,
+            alpha=alpha,
+            weight=weight,
+            center_reduction=center_reduction,
+        )
+        self.center_loss = CenterLoss(num_classes, num_classes, alpha=alpha, dtype=dtype)
+        self.build((None,), (None, num_classes))
+
+    @property
+    def centers(self) -> keras.Variable:
+        return self.center_loss.centers
+
+    def build_state(self, dim: int) -> None:
+        expected = self.settings["num_classes"]
+        if dim != expected:
+            raise ValueError(
+                f"There must be num_classes={expected} logits per sample. Received: {dim}."
+            )
+
+    def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        if tuple(y_true.shape[1:]) == tuple(y_pred.shape[1:]):
+            softmax = categorical_crossentropy(y_true, y_pred, from_logits=True)
+        else:
+            softmax = sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
+        center = self.center_loss.values(y_true, y_pred)
+        if self.settings["center_reduction"] == "half_sum":
+            center = ops.sum(center)
+        return softmax + self.settings["weight"] * center
+
+    def update(self, y_true: Tensor, y_pred: Tensor, counted: Tensor) -> None:
+        self.center_loss.update(y_true, y_pred, counted)

@@ -1,0 +1,37 @@
+"""Losses by name."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+
+def get(identifier: Any) -> Callable[..., Any] | None:
+    """The loss that `identifier` names: a function, a `Loss` or a `StatefulLoss`.
+
+    Args:
+        identifier: The name of a loss of this library (function or class: `"huber"`, `"Huber"`),
+            or, failing that, anything that `keras.losses.get` takes: a name that only Keras has,
+            a config, a callable, None.
+
+    Raises:
+        ValueError: for a name that neither knows.
+
+    Examples:
+        >>> get("center_loss").__name__
+        'center_loss'
+        >>> type(get({"class_name": "CenterLoss", "config": {"num_classes": 3}})).__name__
+        'CenterLoss'
+    """
+    from portable_losses import losses  # the public names, this function among them
+
+    if isinstance(identifier, str):
+        found = getattr(losses, identifier, None) if identifier in losses.__all__ else None
+        if found is not None:
+            return found() if isinstance(found, type) else found
+    if isinstance(identifier, dict):
+        name = identifier.get("class_name")
+        if name in losses.__all__ and "module" not in identifier:
+            return getattr(losses, name).from_config(identifier["config"])
+        return keras.saving.deserialize_keras_object(identifier)
+    return keras.losses.get(identifier)
