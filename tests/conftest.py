@@ -1,0 +1,12 @@
+"""Fixtures for every test. The backend is `KERAS_BACKEND`: one backend per process."""
+
+import zlib
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    """Random numbers that depend on the test's own name, not on the order of the tests."""
+    return np.random.default_rng(zlib.crc32(request.node.name.encode()))
