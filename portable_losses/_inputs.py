@@ -75,6 +75,15 @@ def require_same_shape(y_true: Tensor, y_pred: Tensor) -> None:
     )
 
 
+def require_same_batch(y_true: Tensor, y_pred: Tensor) -> None:
+    true, pred = tuple(y_true.shape), tuple(y_pred.shape)
+    if true[:1] != pred[:1] and None not in (*true[:1], *pred[:1]):
+        raise ValueError(
+            "There must be one label per sample. Received: "
+            f"y_true.shape={true}, y_pred.shape={pred}."
+        )
+
+
 def as_class_ids(y_true: ArrayLike, num_classes: int) -> tuple[Tensor, Tensor]:
     """Class ids `(N,)` as int32 within range, and a mask that tells which were valid.
 

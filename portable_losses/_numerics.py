@@ -5,6 +5,8 @@ Backends agree on smooth functions. They differ at kinks and singular points: th
 zero vector is NaN or 0. Each function below states the identity it rests on and what it gives at
 such a point. A mask must guard the *argument* of a singular function as well as its result: the
 gradient of the branch not taken is multiplied by 0, and `0 * inf` is NaN.
+
+`amax`, not `max`: on PyTorch the latter stops `torch.compile(fullgraph=True)`.
 """
 
 import keras
@@ -42,7 +44,7 @@ def norm(x: Tensor, axis: int = -1, keepdims: bool = False) -> Tensor:
 
     √Σx² = m·√Σ(x/m)² with m = max |x|, held constant: squares neither overflow nor underflow.
     """
-    largest = ops.stop_gradient(ops.max(ops.abs(x), axis=axis, keepdims=True))
+    largest = ops.stop_gradient(ops.amax(ops.abs(x), axis=axis, keepdims=True))
     scale = ops.where(largest > 0, largest, ops.ones_like(largest))
     root = scale * sqrt(ops.sum(ops.square(x / scale), axis=axis, keepdims=True))
     return root if keepdims else ops.squeeze(root, axis=axis)
@@ -67,7 +69,7 @@ def normalize(x: Tensor, axis: int = -1) -> Tensor:
 
 def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
     """log softmax x = x − m − log Σ exp(x − m), m = max x held constant."""
-    shifted = x - ops.stop_gradient(ops.max(x, axis=axis, keepdims=True))
+    shifted = x - ops.stop_gradient(ops.amax(x, axis=axis, keepdims=True))
     return shifted - ops.log(ops.sum(ops.exp(shifted), axis=axis, keepdims=True))
 
 

@@ -1,6 +1,7 @@
 """The only file of the tests that names a backend: gradients and compilation."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -50,3 +51,15 @@ def compiled(function: Callable[..., Any], *, xla: bool = False) -> Callable[...
             # "eager" runs what Dynamo captured: it proves one graph without compiling kernels.
             return torch.compile(function, fullgraph=True, backend="eager")
     raise NotImplementedError(BACKEND)
+
+
+@contextlib.contextmanager
+def float64() -> Iterator[None]:
+    """Float64 is there: always, but on JAX, which has to be asked."""
+    if BACKEND == "jax":
+        import jax
+
+        with jax.enable_x64(True):
+            yield
+    else:
+        yield

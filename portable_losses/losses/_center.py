@@ -13,6 +13,7 @@ from portable_losses._inputs import (
     require_at_least,
     require_choice,
     require_count,
+    require_same_batch,
 )
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import StatefulLoss, register
@@ -68,6 +69,7 @@ def center_loss(
             f"y_pred.shape={tuple(x.shape)}, centers.shape={tuple(centers.shape)}."
         )
     ids, valid = as_class_ids(y_true, centers.shape[0])
+    require_same_batch(ids, x)
     squares = ops.square(x - ops.take(centers, ids, axis=0))
     values = ops.mean(squares, axis=-1) if distance == "mean" else 0.5 * ops.sum(squares, axis=-1)
     return ops.cast(poison(values, valid), dtype)
@@ -211,7 +213,8 @@ class SoftmaxCenterLoss(StatefulLoss):
     r"""Softmax cross-entropy on logits plus center loss of the same logits.
 
     $$ \ell_i = -\log \operatorname{softmax}(x_i)_{y_i}
-       + \lambda 	frac12 \lVert x_i - c_{y_i} Vert^2 $$
+       + \lambda 	frac12 \lVert x_i - c_{y_i} 
+Vert^2 $$
 
     Centers move as in `CenterLoss`. This is the joint supervision of the paper for a network
     with one output; to draw an inner layer to its centers, give the network a second output and

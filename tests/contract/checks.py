@@ -1,0 +1,347 @@
+"""The contract of every loss, one function a clause; each raises where it is broken.
+
+They are plain functions so that `test_the_suite_can_fail.py` can show each one failing.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from portable_losses import training
+from portable_losses.losses import StatefulLoss
+from tests import autodiff
+from tests.contract.case import Batch, Case
+
+REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A loss class with one choice of settings."""
+
+    cls: type
+    case: Case
+    settings: dict[str, Any]
+
+    def make(self, batch: Batch, **arguments: Any) -> tuple[Any, dict[str, Any]]:
+        """The loss, ready for `batch`, and its state for the reference."""
+        loss = self.cls(**self.settings, **arguments)
+        if isinstance(loss, StatefulLoss) and not loss.built:
+            loss.build((None,), np.shape(batch[1]))
+            loss.built = True
+        return loss, self.case.prepare(loss)
+
+    def function(self, batch: Batch) -> Any:
+        """The loss as a function `(y_true, y_pred)` to one value per sample."""
+        loss, _ = self.make(batch)
+        if isinstance(loss, StatefulLoss):
+            return loss.values
+        return lambda y_true, y_pred: type(loss).function(y_true, y_pred, **loss.settings)
+
+    def reference(self, batch: Batch) -> np.ndarray:
+        """One value per sample, in float64."""
+        y_true, y_pred = batch
+        _, state = self.make(batch)
+        state = {name: np.asarray(value, "float64") for name, value in state.items()}
+        y_pred = np.asarray(y_pred, "float64")
+        return np.asarray(self.case.reference(y_true, y_pred, **self.settings, **state))
+
+
+def call(loss: Any, *given: Any, **arguments: Any) -> Any:
+    """The loss, evaluated: state stays as it is."""
+    if isinstance(loss, StatefulLoss):
+        arguments["training"] = False
+    return loss(*given, **arguments)
+
+
+def numbers(tensor: Any) -> np.ndarray:
+    return ops.convert_to_numpy(ops.cast(tensor, "float32"))
+
+
+def close(actual: Any, expected: Any, rtol: float = 1e-5, atol: float = 1e-6) -> None:
+    assert np.shape(actual) == np.shape(expected), (np.shape(actual), np.shape(expected))
+    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=atol)
+
+
+def derivative(function: Any, x: np.ndarray, step: float = 1e-6) -> np.ndarray:
+    """Central differences of a scalar `function` at the float64 array `x`."""
+    steps = np.eye(x.size).reshape(x.size, *x.shape) * step
+    return np.reshape([(function(x + d) - function(x - d)) / (2 * step) for d in steps], x.shape)
+
+
+def reduced(values: np.ndarray, weight: Any, mask: Any, reduction: Any) -> np.ndarray:
+    """Keras' reductions, entry by entry."""
+    total = entries = weights = 0.0
+    result = np.zeros(values.shape)
+    for index in np.ndindex(values.shape):
+        m = 1.0 if mask is None else float(mask[index[: np.ndim(mask)]])
+        w = 1.0 if weight is None else float(weight[index[: np.ndim(weight)]])
+        result[index] = m * w * values[index]
+        total, entries, weights = total + result[index], entries + m, weights + m * w
+    if reduction in (None, "none"):
+        return result
+    if reduction == "sum":
+        return np.asarray(total)
+    count = weights if reduction == "mean_with_sample_weight" else entries
+    return np.asarray(total / count if count else 0.0)
+
+
+# Clauses ------------------------------------------------------------------------------------
+
+
+def value(subject: Subject, rng: np.random.Generator) -> None:
+    """The function gives the reference's value per sample, eager and compiled."""
+    for n in (1, 6):
+        batch = subject.case.batch(rng, n)
+        function = subject.function(batch)
+        expected = subject.reference(batch)
+        assert expected.shape[0] == n
+        close(numbers(function(*batch)), expected)
+    compiled = autodiff.compiled(function)
+    tensors = [ops.convert_to_tensor(x) for x in batch]
+    close(numbers(compiled(*tensors)), expected)
+
+
+def xla(subject: Subject, rng: np.random.Generator) -> None:
+    """It compiles by XLA, where the backend has it."""
+    batch = subject.case.batch(rng, 6)
+    compiled = autodiff.compiled(subject.function(batch), xla=True)
+    close(numbers(compiled(*map(ops.convert_to_tensor, batch))), subject.reference(batch))
+
+
+def gradient(subject: Subject, rng: np.random.Generator) -> None:
+    """Its gradient is that of the reference by finite differences in float64."""
+    batch = y_true, y_pred = subject.case.batch(rng, 4)
+    function = subject.function(batch)
+    actual = autodiff.gradient(lambda p: ops.sum(function(y_true, p)), y_pred)
+    expected = derivative(lambda p: subject.reference((y_true, p)).sum(), y_pred.astype("float64"))
+    close(actual, expected, rtol=2e-5, atol=2e-6)
+
+
+def float64(subject: Subject, rng: np.random.Generator) -> None:
+    """In float64 it is as exact as float64."""
+    y_true, y_pred = subject.case.batch(rng, 6)
+    with autodiff.float64():
+        y_true = y_true if np.asarray(y_true).dtype.kind in "iub" else np.float64(y_true)
+        batch = y_true, y_pred.astype("float64")
+        loss = subject.function(batch)(*batch)
+        assert keras.backend.standardize_dtype(loss.dtype) == "float64"
+        actual = ops.convert_to_numpy(loss)
+    # Keras' epsilon is part of some definitions, so the reference states it; state is float32.
+    tolerance = 1e-6 if issubclass(subject.cls, StatefulLoss) else 1e-9
+    close(actual, subject.reference(batch), rtol=tolerance, atol=tolerance)
+
+
+def low_precision(subject: Subject, rng: np.random.Generator, dtype: str) -> None:
+    """Half precision in is computed in float32; the function gives it back, the class does not."""
+    y_true, y_pred = subject.case.batch(rng, 6)
+    half = ops.cast(ops.convert_to_tensor(y_pred), dtype)
+    batch = y_true, numbers(half)
+    expected = subject.reference(batch)
+    values = subject.function(batch)(y_true, half)
+    assert keras.backend.standardize_dtype(values.dtype) == dtype
+    close(numbers(values), expected, rtol=1e-2, atol=1e-2)
+    loss, _ = subject.make(batch, reduction="none")
+    values = call(loss, y_true, half)
+    assert keras.backend.standardize_dtype(values.dtype) == "float32"
+    close(numbers(values), expected)
+    loss, _ = subject.make(batch, dtype=dtype)
+    assert keras.backend.standardize_dtype(call(loss, y_true, half).dtype) == dtype
+
+
+def reductions(subject: Subject, rng: np.random.Generator) -> None:
+    """Every reduction, with and without sample weights and a mask, is Keras' definition."""
+    builders = [subject.case.batch, subject.case.sequence]
+    for build in filter(None, builders):
+        batch = build(rng, 5)
+        values = subject.reference(batch)
+        mask = rng.random(values.shape) < 0.6
+        mask[0] = True
+        weights = [None, rng.uniform(0.5, 2, 5), rng.uniform(0.5, 2, values.shape), np.zeros(5)]
+        for reduction in REDUCTIONS:
+            loss, _ = subject.make(batch, reduction=reduction)
+            for weight in weights:
+                for given in (None, mask, np.zeros_like(mask)):
+                    y_pred = ops.convert_to_tensor(batch[1])
+                    if given is not None:
+                        y_pred._keras_mask = ops.convert_to_tensor(given)
+                    actual = call(loss, batch[0], y_pred, sample_weight=weight)
+                    close(numbers(actual), reduced(values, weight, given, reduction), atol=1e-5)
+
+
+def column_weights(subject: Subject, rng: np.random.Generator) -> None:
+    """Weights `(N, 1)` count as `(N,)`; weights of another length are refused."""
+    batch = subject.case.batch(rng, 5)
+    loss, _ = subject.make(batch)
+    weight = rng.uniform(0.5, 2, 5)
+    flat, column = (call(loss, *batch, sample_weight=w) for w in (weight, weight[:, None]))
+    assert np.ndim(numbers(column)) == 0
+    close(numbers(column), numbers(flat))
+    _refused(lambda: call(loss, *batch, sample_weight=np.ones(4)), "`sample_weight` must have")
+
+
+def zero_weights(subject: Subject, rng: np.random.Generator) -> None:
+    """Where all weights are 0, value and gradient are 0."""
+    batch = y_true, y_pred = subject.case.batch(rng, 3)
+    for reduction in ("sum_over_batch_size", "mean_with_sample_weight", "sum"):
+        loss, _ = subject.make(batch, reduction=reduction)
+        weight = np.zeros(3, "float32")
+        assert float(call(loss, *batch, sample_weight=weight)) == 0
+        found = autodiff.gradient(lambda p, f=loss: call(f, y_true, p, sample_weight=weight), y_pred)
+        close(found, np.zeros(y_pred.shape), atol=0)
+
+
+def degenerate(subject: Subject, batch: Batch) -> None:
+    """On an edge batch value and gradient are finite, and the value is the reference's."""
+    y_true, y_pred = batch
+    function = subject.function(batch)
+    expected = subject.reference(batch)
+    assert np.isfinite(expected).all(), "the reference must be finite too"
+    close(numbers(function(y_true, y_pred)), expected)
+    compiled = autodiff.compiled(function)
+    close(numbers(compiled(*map(ops.convert_to_tensor, batch))), expected)
+    found = autodiff.gradient(lambda p: ops.sum(function(y_true, p)), y_pred)
+    assert np.isfinite(found).all(), found
+
+
+def kink(subject: Subject, y_true: Any, y_pred: Any, expected: Any) -> None:
+    """At a kink the gradient is the one stated, on every backend."""
+    y_pred = np.asarray(y_pred, "float32")
+    function = subject.function((y_true, y_pred))
+    found = autodiff.gradient(lambda p: ops.sum(function(y_true, p)), y_pred)
+    close(found, np.broadcast_to(np.asarray(expected, "float32"), y_pred.shape))
+
+
+def permutation(subject: Subject, rng: np.random.Generator) -> None:
+    """The order of samples does not matter to any of them."""
+    batch = y_true, y_pred = subject.case.batch(rng, 7)
+    order = rng.permutation(7)
+    function = subject.function(batch)
+    close(numbers(function(y_true[order], y_pred[order])), numbers(function(*batch))[order])
+
+
+def columns(subject: Subject, rng: np.random.Generator) -> None:
+    """Targets `(N,)` against predictions `(N, 1)` are never broadcast to N×N."""
+    y_true, y_pred = subject.case.batch(rng, 5)
+    if np.shape(y_true) != np.shape(y_pred) or y_pred.ndim != 2:
+        if np.shape(y_true)[:1] == (5,) and np.ndim(y_true) == 1:  # ids: as a column too
+            loss, _ = subject.make((y_true, y_pred))
+            close(numbers(call(loss, y_true[:, None], y_pred)), numbers(call(loss, y_true, y_pred)))
+        return
+    flat, column, pred = y_true[:, 0], y_true[:, :1], y_pred[:, :1]
+    try:
+        loss, _ = subject.make((column, pred))
+        expected = numbers(call(loss, column, pred))
+    except ValueError:
+        return  # a loss over several classes has no use for one column
+    close(numbers(call(loss, flat, pred)), expected)
+
+
+def other_lengths(subject: Subject, rng: np.random.Generator) -> None:
+    """Targets of another length than the predictions are refused."""
+    y_true, y_pred = subject.case.batch(rng, 5)
+    loss, _ = subject.make((y_true, y_pred))
+    _refused(lambda: call(loss, y_true[:3], y_pred), "Received")
+
+
+def unknown_reduction(subject: Subject, rng: np.random.Generator) -> None:
+    """An unknown reduction is refused by name, and 'auto' is explained."""
+    _refused(lambda: subject.cls(**subject.settings, reduction="auto"), "sum_over_batch_size")
+
+
+def config(subject: Subject, rng: np.random.Generator) -> None:
+    """Config, name, reduction and dtype survive serialization through JSON; so do values."""
+    batch = subject.case.batch(rng, 4)
+    loss, _ = subject.make(batch, name="mine", reduction="none", dtype="bfloat16")
+    saved = json.loads(json.dumps(keras.saving.serialize_keras_object(loss)))
+    twin = keras.saving.deserialize_keras_object(saved)
+    assert type(twin) is subject.cls
+    assert json.dumps(twin.get_config()) == json.dumps(loss.get_config())
+    assert twin.name == "mine"
+    assert twin.reduction == "none"
+    if isinstance(twin, StatefulLoss):
+        subject.case.prepare(twin)
+    actual = call(twin, *batch)
+    assert keras.backend.standardize_dtype(actual.dtype) == "bfloat16"
+    close(numbers(actual), numbers(call(loss, *batch)))
+
+
+def _network(y_pred: np.ndarray) -> keras.Model:
+    """A network that starts as the identity."""
+    shape = y_pred.shape[1:]
+    size = int(np.prod(shape))
+    inputs = keras.Input(shape)
+    flat = keras.layers.Reshape((size,))(inputs)
+    same = keras.layers.Dense(size, kernel_initializer=keras.initializers.Identity())(flat)
+    return keras.Model(inputs, keras.layers.Reshape(shape)(same))
+
+
+def _compiled_model(subject: Subject, batch: Batch) -> tuple[keras.Model, Any]:
+    loss, _ = subject.make(batch)
+    model = _network(batch[1])
+    optimizer = keras.optimizers.SGD(1e-3)
+    if isinstance(loss, StatefulLoss):
+        model = training.LossModel(model, loss)
+        model.compile(optimizer)
+    else:
+        model.compile(optimizer, loss=loss)
+    return model, loss
+
+
+def fit(subject: Subject, rng: np.random.Generator) -> None:
+    """In `fit` the first loss is that of the batch, the weights move, and all stays finite."""
+    batch = y_true, y_pred = subject.case.batch(rng, 8)
+    model, loss = _compiled_model(subject, batch)
+    weights = rng.uniform(0.5, 2, 8).astype("float32")
+    expected = float(numbers(call(loss, y_true, y_pred, sample_weight=weights)))
+    before = [np.asarray(numbers(w)) for w in model.trainable_weights]
+    history = model.fit(y_pred, y_true, sample_weight=weights, epochs=2, batch_size=8, verbose=0)
+    close(history.history["loss"][0], expected)
+    assert np.isfinite(history.history["loss"]).all()
+    moved = [np.abs(numbers(w) - b).max() for w, b in zip(model.trainable_weights, before)]
+    assert max(moved) > 0, "no weight moved"
+
+
+def keras_file(subject: Subject, rng: np.random.Generator, folder: Any) -> None:
+    """A compiled model in a `.keras` file comes back with its loss, and trains on as it would."""
+    batch = y_true, y_pred = subject.case.batch(rng, 8)
+    model, _ = _compiled_model(subject, batch)
+    model.fit(y_pred, y_true, batch_size=4, shuffle=False, verbose=0)
+    model.save(folder / "model.keras")
+    twin = keras.saving.load_model(folder / "model.keras")
+    histories = [
+        m.fit(y_pred, y_true, epochs=2, batch_size=4, shuffle=False, verbose=0).history["loss"]
+        for m in (model, twin)
+    ]
+    close(histories[1], histories[0], rtol=1e-6, atol=1e-7)
+
+
+def _refused(action: Any, text: str) -> None:
+    try:
+        action()
+    except ValueError as error:
+        assert text in str(error), str(error)
+    else:
+        raise AssertionError("nothing was raised")
+
+
+CLAUSES = {
+    clause.__name__: clause
+    for clause in (
+        value,
+        gradient,
+        float64,
+        reductions,
+        column_weights,
+        zero_weights,
+        permutation,
+        columns,
+        other_lengths,
+        unknown_reduction,
+        config,
+    )
+}
