@@ -15,6 +15,7 @@ from keras import ops
 from portable_losses import _backend
 from portable_losses._typing import ArrayLike, Tensor
 
+NARROW = ("bool", "int8", "uint8", "int16", "uint16")
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
 
 
@@ -60,7 +61,7 @@ def align_rank(y_true: Tensor, y_pred: Tensor) -> Tensor:
 
 def require_same_shape(y_true: Tensor, y_pred: Tensor) -> None:
     true, pred = tuple(y_true.shape), tuple(y_pred.shape)
-    if len(true) == len(pred) and all(t == p or None in (t, p) for t, p in zip(true, pred)):
+    if len(true) == len(pred) and all(t == p or None in (t, p) for t, p in zip(true, pred, strict=True)):
         return
     hint = ""
     if len(pred) >= 2 and true in (pred[:-1], (*pred[:-1], 1)):
@@ -84,6 +85,13 @@ def require_same_batch(y_true: Tensor, y_pred: Tensor) -> None:
         )
 
 
+def as_labels(y_true: ArrayLike) -> Tensor:
+    """`y_true`, wide enough to be compared with any number of classes: 256 is no uint8."""
+    y_true = ops.convert_to_tensor(y_true)
+    dtype = keras.backend.standardize_dtype(y_true.dtype)
+    return ops.cast(y_true, "int32") if dtype in NARROW else y_true
+
+
 def as_class_ids(y_true: ArrayLike, num_classes: int) -> tuple[Tensor, Tensor]:
     """Class ids `(N,)` as int32 within range, and a mask that tells which were valid.
 
@@ -92,7 +100,7 @@ def as_class_ids(y_true: ArrayLike, num_classes: int) -> tuple[Tensor, Tensor]:
     large ones keep apart. Where values can be seen, a fraction or an id out of range is an error.
     With `num_classes=1` a column `(N, 1)` is one of ids.
     """
-    y_true = ops.convert_to_tensor(y_true)
+    y_true = as_labels(y_true)
     shape = tuple(y_true.shape)
     if len(shape) == 2 and shape[1] == num_classes and num_classes > 1:
         ids = ops.cast(ops.argmax(y_true, axis=-1), "int32")
@@ -153,6 +161,13 @@ def require_between(name: str, value: float, low: float, high: float) -> None:
         )
 
 
+def require_within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ValueError(
+            f"`{name}` must lie in [{low}, {high}], ends included. Received: {name}={value!r}."
+        )
+
+
 def require_at_least(name: str, value: float, low: float) -> None:
     if not value >= low:
         raise ValueError(f"`{name}` must be at least {low}. Received: {name}={value!r}.")
@@ -171,6 +186,4 @@ def require_count(name: str, value: Any) -> int:
 
 def require_choice(name: str, value: Any, choices: Sequence[Any]) -> None:
     if value not in choices:
-        raise ValueError(
-            f"`{name}` must be one of {tuple(choices)}. Received: {name}={value!r}."
-        )
+        raise ValueError(f"`{name}` must be one of {tuple(choices)}. Received: {name}={value!r}.")

@@ -9,6 +9,8 @@ gradient of the branch not taken is multiplied by 0, and `0 * inf` is NaN.
 `amax`, not `max`: on PyTorch the latter stops `torch.compile(fullgraph=True)`.
 """
 
+import math
+
 import keras
 from keras import ops
 
@@ -27,9 +29,7 @@ def positive_part(x: Tensor) -> Tensor:
 
 def clip(x: Tensor, low: float, high: float) -> Tensor:
     """x held to [low, high]: gradient 1 within and at both ends, 0 outside."""
-    return ops.where(
-        x < low, ops.full_like(x, low), ops.where(x > high, ops.full_like(x, high), x)
-    )
+    return ops.where(x < low, ops.full_like(x, low), ops.where(x > high, ops.full_like(x, high), x))
 
 
 def sqrt(x: Tensor) -> Tensor:
@@ -62,6 +62,12 @@ def log(x: Tensor) -> Tensor:
     return ops.log(clip(x, keras.config.epsilon(), float("inf")))
 
 
+def log_probability(p: Tensor) -> Tensor:
+    """log p with p held to [ε, 1], ε = `keras.config.epsilon()`: gradient 1/p from ε to 1, both
+    included, and 0 outside. Its values lie in [log ε, 0]."""
+    return ops.log(clip(p, keras.config.epsilon(), 1.0))
+
+
 def normalize(x: Tensor, axis: int = -1) -> Tensor:
     """x / ‖x‖; a zero vector stays zero, with gradient 0."""
     return divide(x, norm(x, axis=axis, keepdims=True))
@@ -71,6 +77,15 @@ def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
     """log softmax x = x − m − log Σ exp(x − m), m = max x held constant."""
     shifted = x - ops.stop_gradient(ops.amax(x, axis=axis, keepdims=True))
     return shifted - ops.log(ops.sum(ops.exp(shifted), axis=axis, keepdims=True))
+
+
+def mean(x: Tensor, axis: int | tuple[int, ...] | None = -1, keepdims: bool = False) -> Tensor:
+    """Σx / n. `ops.mean` computes float64 in float32 on JAX and PyTorch (Keras 3.15)."""
+    shape = ops.shape(x)
+    axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    count = math.prod(shape[a] for a in axes)  # a tensor where TensorFlow does not know the size
+    count = ops.cast(count, x.dtype) if ops.is_tensor(count) else count
+    return ops.sum(x, axis=axis, keepdims=keepdims) / count
 
 
 def masked_mean(x: Tensor, mask: Tensor, axis: int | None = None) -> Tensor:

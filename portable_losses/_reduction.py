@@ -1,10 +1,26 @@
 """From values per sample to a loss: masks, sample weights and Keras' reductions."""
 
+from typing import Any
+
 from keras import ops
 
 from portable_losses import _backend
 from portable_losses._numerics import divide
 from portable_losses._typing import ArrayLike, Tensor
+
+# No public function reads the mask that masking layers leave on their outputs. On a tensor it is
+# an attribute; a tracer of JAX takes none, and Keras keeps its mask in a table of its own.
+try:
+    from keras.src.backend import get_keras_mask
+except ImportError:  # before Keras had the table
+
+    def get_keras_mask(x: Tensor) -> Tensor | None:
+        return getattr(x, "_keras_mask", None)
+
+
+def mask_of(y_pred: Any) -> Tensor | None:
+    """The mask on predictions; None for nested ones, whose parts may have one each."""
+    return None if isinstance(y_pred, tuple | list | dict) else get_keras_mask(y_pred)
 
 
 def reduce(
@@ -55,7 +71,7 @@ def _expand(weights: Tensor, values: Tensor, name: str) -> Tensor:
     while len(have) > len(want) and have[-1] == 1:
         weights, have = ops.squeeze(weights, -1), have[:-1]
     fits = len(have) <= len(want) and all(
-        w == 1 or w == v or None in (w, v) for w, v in zip(have, want)
+        w == 1 or w == v or None in (w, v) for w, v in zip(have, want, strict=False)
     )
     if not fits:
         raise ValueError(

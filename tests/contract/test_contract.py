@@ -57,7 +57,9 @@ def test_low_precision(subject: Subject, dtype: str, rng: np.random.Generator):
 @pytest.mark.parametrize(
     ("subject", "batch"),
     [
-        pytest.param(Subject(getattr(losses, name), case, case.settings[0]), batch, id=f"{name}-{label}")
+        pytest.param(
+            Subject(getattr(losses, name), case, case.settings[0]), batch, id=f"{name}-{label}"
+        )
         for name, case in sorted(CASES.items())
         for label, batch in case.degenerate.items()
     ],
