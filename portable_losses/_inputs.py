@@ -61,7 +61,8 @@ def align_rank(y_true: Tensor, y_pred: Tensor) -> Tensor:
 
 def require_same_shape(y_true: Tensor, y_pred: Tensor) -> None:
     true, pred = tuple(y_true.shape), tuple(y_pred.shape)
-    if len(true) == len(pred) and all(t == p or None in (t, p) for t, p in zip(true, pred, strict=True)):
+    pairs = zip(true, pred, strict=False)
+    if len(true) == len(pred) and all(t == p or None in (t, p) for t, p in pairs):
         return
     hint = ""
     if len(pred) >= 2 and true in (pred[:-1], (*pred[:-1], 1)):

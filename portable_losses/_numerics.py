@@ -9,8 +9,6 @@ gradient of the branch not taken is multiplied by 0, and `0 * inf` is NaN.
 `amax`, not `max`: on PyTorch the latter stops `torch.compile(fullgraph=True)`.
 """
 
-import math
-
 import keras
 from keras import ops
 
@@ -83,8 +81,11 @@ def mean(x: Tensor, axis: int | tuple[int, ...] | None = -1, keepdims: bool = Fa
     """Σx / n. `ops.mean` computes float64 in float32 on JAX and PyTorch (Keras 3.15)."""
     shape = ops.shape(x)
     axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
-    count = math.prod(shape[a] for a in axes)  # a tensor where TensorFlow does not know the size
-    count = ops.cast(count, x.dtype) if ops.is_tensor(count) else count
+    count = 1
+    for a in axes:
+        count = count * shape[a]
+    if ops.is_tensor(count):  # TensorFlow, where it does not know the size
+        count = ops.cast(count, x.dtype)
     return ops.sum(x, axis=axis, keepdims=keepdims) / count
 
 

@@ -1,7 +1,5 @@
 """From values per sample to a loss: masks, sample weights and Keras' reductions."""
 
-from typing import Any
-
 from keras import ops
 
 from portable_losses import _backend
@@ -11,16 +9,11 @@ from portable_losses._typing import ArrayLike, Tensor
 # No public function reads the mask that masking layers leave on their outputs. On a tensor it is
 # an attribute; a tracer of JAX takes none, and Keras keeps its mask in a table of its own.
 try:
-    from keras.src.backend import get_keras_mask
+    from keras.src.backend import get_keras_mask as mask_of
 except ImportError:  # before Keras had the table
 
-    def get_keras_mask(x: Tensor) -> Tensor | None:
+    def mask_of(x: Tensor) -> Tensor | None:
         return getattr(x, "_keras_mask", None)
-
-
-def mask_of(y_pred: Any) -> Tensor | None:
-    """The mask on predictions; None for nested ones, whose parts may have one each."""
-    return None if isinstance(y_pred, tuple | list | dict) else get_keras_mask(y_pred)
 
 
 def reduce(
@@ -33,7 +26,7 @@ def reduce(
 
     | reduction | result |
     |---|---|
-    | `"sum_over_batch_size"`, `"mean"` | $\sum m w \ell / \sum m$ (without a mask: over their count) |
+    | `"sum_over_batch_size"`, `"mean"` | $\sum m w \ell / \sum m$ (their count without a mask) |
     | `"mean_with_sample_weight"` | $\sum m w \ell / \sum m w$ |
     | `"sum"` | $\sum m w \ell$ |
     | `"none"`, `None` | $m w \ell$ |

@@ -194,7 +194,7 @@ class CenterLoss(StatefulLoss):
             initializer=self.centers_initializer,
             dtype=self.state_dtype,
             trainable=False,
-            aggregation="mean",  # replicas move their own copies; the mean is what all continue with
+            aggregation="mean",  # replicas move copies; all go on with their mean
         )
 
     def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -213,39 +213,38 @@ class CenterLoss(StatefulLoss):
 class SoftmaxCenterLoss(StatefulLoss):
     r"""Softmax cross-entropy on logits plus center loss of the same logits.
 
-        $$ \ell_i = -\log \operatorname{softmax}(x_i)_{y_i}
-           + \lambda 	frac12 \lVert x_i - c_{y_i}
-    Vert^2 $$
+    $$ \ell_i = -\log \operatorname{softmax}(x_i)_{y_i}
+       + \lambda \tfrac12 \lVert x_i - c_{y_i} \rVert^2 $$
 
-        Centers move as in `CenterLoss`. This is the joint supervision of the paper for a network
-        with one output; to draw an inner layer to its centers, give the network a second output and
-        use `portable_losses.training.LossModel(model, {"logits": ..., "features": CenterLoss(...)})`.
+    Centers move as in `CenterLoss`. This is the joint supervision of the paper for a network
+    with one output. To draw an inner layer to its centers, give the network a second output and
+    use `LossModel(model, {"logits": ..., "features": CenterLoss(...)})`.
 
-        Args:
-            num_classes: The number of classes, and of logits.
-            alpha: The step $lpha$ of the centers.
-            weight: The paper's $\lambda$.
-            center_reduction: `"per_sample"` adds to each sample its own center loss;
-                `"half_sum"` adds to each sample the center loss summed over the batch, as widely
-                copied TF1 code does: it grows with the batch.
-            reduction, name, dtype: As for any Keras loss.
+    Args:
+        num_classes: The number of classes, and of logits.
+        alpha: The step $\alpha$ of the centers.
+        weight: The paper's $\lambda$.
+        center_reduction: `"per_sample"` adds to each sample its own center loss;
+            `"half_sum"` adds to each sample the center loss summed over the batch, as widely
+            copied TF1 code does: it grows with the batch.
+        reduction, name, dtype: As for any Keras loss.
 
-        Call:
-            `loss(y_true, y_pred, sample_weight=None, training=...)` with labels as for `center_loss`
-            (soft labels `(N, C)` too: the cross-entropy takes them as they are, the center is that
-            of the largest) and logits `(N, C)`; returns the reduced loss.
+    Call:
+        `loss(y_true, y_pred, sample_weight=None, training=...)` with labels as for `center_loss`
+        (soft labels `(N, C)` too: the cross-entropy takes them as they are, the center is that
+        of the largest) and logits `(N, C)`; returns the reduced loss.
 
-        Raises:
-            ValueError: as `CenterLoss` does.
+    Raises:
+        ValueError: as `CenterLoss` does.
 
-        References:
-            Yandong Wen, Kaipeng Zhang, Zhifeng Li and Yu Qiao, "A Discriminative Feature Learning
-            Approach for Deep Face Recognition", ECCV 2016.
+    References:
+        Yandong Wen, Kaipeng Zhang, Zhifeng Li and Yu Qiao, "A Discriminative Feature Learning
+        Approach for Deep Face Recognition", ECCV 2016.
 
-        Examples:
-            >>> loss = SoftmaxCenterLoss(num_classes=2, weight=0.5)
-            >>> round(float(loss([0], [[2.0, 0.0]], training=True)), 4)  # 0.1269 + 0.5 * 2.0
-            1.1269
+    Examples:
+        >>> loss = SoftmaxCenterLoss(num_classes=2, weight=0.5)
+        >>> round(float(loss([0], [[2.0, 0.0]], training=True)), 4)  # 0.1269 + 0.5 * 2.0
+        1.1269
     """
 
     def __init__(

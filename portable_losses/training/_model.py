@@ -98,7 +98,6 @@ class LossModel(keras.Model):
         for _, loss, _, _, pred, _ in self._parts(None, y_pred, None):
             if isinstance(loss, StatefulLoss) and not loss.built:
                 loss.build((None,), tuple(pred.shape))
-                loss.built = True
 
     def _parts(self, y: Any, y_pred: Any, sample_weight: Any) -> list[tuple[Any, ...]]:
         """(name, loss, factor, y, y_pred, sample_weight) of each loss."""
