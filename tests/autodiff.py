@@ -48,6 +48,7 @@ def compiled(function: Callable[..., Any], *, xla: bool = False) -> Callable[...
         case "torch":
             import torch
 
+            torch._dynamo.reset()  # a limit on recompiling one line counts over all tests
             # "eager" runs what Dynamo captured: it proves one graph without compiling kernels.
             return torch.compile(function, fullgraph=True, backend="eager")
     raise NotImplementedError(BACKEND)
@@ -63,3 +64,101 @@ def float64() -> Iterator[None]:
             yield
     else:
         yield
+
+
+def hand_written_loop(network: Any, loss: Any, batches: list[Any], rate: float) -> list[float]:
+    """Plain gradient descent as a user of the backend would write it; the losses of each step."""
+    match BACKEND:
+        case "jax":
+            return _jax_loop(network, loss, batches, rate)
+        case "tensorflow":
+            return _tensorflow_loop(network, loss, batches, rate)
+        case "torch":
+            return _torch_loop(network, loss, batches, rate)
+    raise NotImplementedError(BACKEND)
+
+
+def _jax_loop(network: Any, loss: Any, batches: list[Any], rate: float) -> list[float]:
+    import jax
+
+    def objective(trainable, state, y_true, x):
+        weights, proxies = trainable
+        frozen, state = state
+        y_pred, _ = network.stateless_call(weights, frozen, x, training=True)
+        value, state = loss.stateless_call(proxies, state, y_true, y_pred, training=True)
+        return value, state
+
+    @jax.jit
+    def step(trainable, state, y_true, x):
+        (value, moved), slope = jax.value_and_grad(objective, has_aux=True)(
+            trainable, state, y_true, x
+        )
+        trainable = jax.tree.map(lambda w, g: w - rate * g, trainable, slope)
+        return value, trainable, (state[0], moved)
+
+    owners = (network, loss)
+    trainable = tuple([v.value for v in owner.trainable_variables] for owner in owners)
+    state = tuple([v.value for v in owner.non_trainable_variables] for owner in owners)
+    losses = []
+    for y_true, x in batches:
+        value, trainable, state = step(trainable, state, y_true, x)
+        losses.append(float(value))
+    for owner, weights, rest in zip(owners, trainable, state, strict=True):
+        for variable, new in zip(owner.trainable_variables, weights, strict=True):
+            variable.assign(new)
+        for variable, new in zip(owner.non_trainable_variables, rest, strict=True):
+            variable.assign(new)
+    return losses
+
+
+def _tensorflow_loop(network: Any, loss: Any, batches: list[Any], rate: float) -> list[float]:
+    import tensorflow as tf
+
+    variables = [v.value for v in network.trainable_variables + loss.trainable_variables]
+
+    @tf.function
+    def step(y_true, x):
+        with tf.GradientTape() as tape:
+            value = loss(y_true, network(x, training=True), training=True)
+        for variable, slope in zip(variables, tape.gradient(value, variables), strict=True):
+            variable.assign_sub(rate * tf.convert_to_tensor(slope))  # a gather's slope is sparse
+        return value
+
+    return [float(step(tf.constant(y_true), tf.constant(x))) for y_true, x in batches]
+
+
+def _torch_loop(network: Any, loss: Any, batches: list[Any], rate: float) -> list[float]:
+    import torch
+
+    parameters = [v.value for v in network.trainable_variables + loss.trainable_variables]
+    optimizer = torch.optim.SGD(parameters, lr=rate)
+    losses = []
+    for y_true, x in batches:
+        optimizer.zero_grad()
+        value = loss(torch.tensor(y_true), network(torch.tensor(x), training=True), training=True)
+        value.backward()
+        optimizer.step()
+        losses.append(float(value.detach()))
+    return losses
+
+
+@contextlib.contextmanager
+def two_replicas() -> Iterator[bool]:
+    """TensorFlow's MirroredStrategy over two logical CPUs; False elsewhere."""
+    if BACKEND != "tensorflow":
+        yield False
+        return
+    import tensorflow as tf
+
+    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+        yield True
+
+
+def split_the_cpu() -> None:
+    """Two logical CPUs for `two_replicas`; must run before the backend does anything."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        two = [tf.config.LogicalDeviceConfiguration()] * 2
+        tf.config.set_logical_device_configuration(cpu, two)

@@ -2,54 +2,29 @@
 
 Each backend has a module with the same functions:
 
-* `add_rows(variable, rows, values)`: `variable[rows] += values`; repeated rows add up;
+* `with_rows_added(table, rows, values)`: a table with `table[rows] += values`, repeated rows
+  adding up; and `add_rows_in_place(value, rows, values)`, the same to a variable's own value,
+  which says whether it could;
 * `concrete(tensor)`: the values as a NumPy array, or None while they are being traced (or where
   a look would stall an accelerator);
-* `is_lost(variable, tensor)`: whether an update of `variable`, computed from `tensor`, would be
-  thrown away when the trace ends;
+* `traces_without(variable, tensor)`: whether `tensor` is traced by a function of which `variable`
+  is no input, so that an update would be thrown away when the trace ends;
 * `replicas()`: how many replicas run side by side, each on its share of the batch; gradients
   are summed over them, so a mean over the share is divided by their number.
 """
 
 import importlib
-import importlib.util
-import json
-import os
-from pathlib import Path
 
-BACKENDS = ("tensorflow", "jax", "torch")
-
-
-def _explain(missing: str) -> str:
-    """What to do when Keras cannot import its backend, or is not there itself."""
-    installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
-    chosen, source = os.environ.get("KERAS_BACKEND"), "the environment variable KERAS_BACKEND"
-    if chosen is None:
-        home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-        try:
-            chosen, source = json.loads((home / "keras.json").read_text())["backend"], "keras.json"
-        except (OSError, ValueError, KeyError):
-            chosen, source = "tensorflow", "its default"
-    if installed:
-        remedy = (
-            f"Installed here: {', '.join(installed)}. Set the environment variable "
-            f"KERAS_BACKEND={installed[0]} before Keras is imported"
-        )
-    else:
-        remedy = "No backend is installed"
-    extra = f"'portable-losses[{chosen if chosen in BACKENDS else 'jax'}]'"
-    return (
-        f"Keras could not import its backend {chosen!r}, chosen by {source} "
-        f"({missing}). {remedy}, or install the missing one: pip install {extra}. "
-        f"Names are lower case: {', '.join(BACKENDS)}, numpy."
-    )
-
+from portable_losses._environment import BACKENDS, explain
 
 try:
     import keras
 except (ImportError, ValueError) as error:
     # Keras answers an unknown name with ValueError and an absent package with ImportError.
-    raise ImportError(_explain(str(error).split("\n")[0])) from error
+    raise ImportError(explain(str(error).split("\n")[0])) from error
+
+# No public name says whether a scope holds a variable.
+from keras.src.backend.common import stateless_scope
 
 
 def _load():
@@ -58,9 +33,26 @@ def _load():
 
 
 _module = _load()
-add_rows = _module.add_rows
 concrete = _module.concrete
-is_lost = _module.is_lost
 replicas = _module.replicas
+
+
+def add_rows(variable, rows, values):
+    """`variable[rows] += values`; repeated rows add up. In place where the backend can, so that
+    it costs the same whatever the size of the table."""
+    # Within a scope the value belongs to the caller, even where it is the variable's own.
+    if stateless_scope.in_stateless_scope() or not _module.add_rows_in_place(
+        variable.value, rows, values
+    ):
+        variable.assign(_module.with_rows_added(variable.value, rows, values))
+
+
+def is_lost(variable, tensor):
+    """Whether an update of `variable`, computed from `tensor`, would reach nobody."""
+    if stateless_scope.in_stateless_scope():
+        # A scope keeps updates of any variable, and hands back those that it was opened for.
+        return stateless_scope.get_stateless_scope().get_current_value(variable) is None
+    return _module.traces_without(variable, tensor)
+
 
 __all__ = ["add_rows", "concrete", "is_lost", "replicas"]

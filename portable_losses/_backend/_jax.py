@@ -4,9 +4,13 @@ import jax
 import numpy as np
 
 
-def add_rows(variable, rows, values):
+def with_rows_added(table, rows, values):
     # Under a trainer that donates its state (Keras' does) XLA updates the rows in place.
-    variable.assign(variable.value.at[rows].add(values))
+    return table.at[rows].add(values)
+
+
+def add_rows_in_place(value, rows, values):
+    return False
 
 
 def concrete(tensor):
@@ -17,9 +21,8 @@ def concrete(tensor):
     return np.asarray(tensor)
 
 
-def is_lost(variable, tensor):
-    # Traced input against a variable that is no input of the trace: Keras would keep the update
-    # in a scope that nobody reads, or leave a dead tracer in the variable.
+def traces_without(variable, tensor):
+    # The update would leave a dead tracer in the variable.
     traced = isinstance(tensor, jax.core.Tracer)
     return traced and not isinstance(variable.value, jax.core.Tracer)
 
