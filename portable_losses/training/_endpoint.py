@@ -5,9 +5,9 @@ from typing import Any
 import keras
 
 from portable_losses import losses
-from portable_losses._reduction import reduce
 from portable_losses._typing import Tensor
 from portable_losses.losses._base import StatefulLoss, register
+from portable_losses.training._evaluate import evaluate
 
 
 @register
@@ -59,12 +59,7 @@ class LossEndpoint(keras.layers.Layer):
         training: bool | None = None,
     ) -> Tensor:
         given = (y_true, y_pred) if weights is None else (y_true, y_pred, weights)
-        if isinstance(self.loss, StatefulLoss):
-            value = self.loss(*given, sample_weight=sample_weight, training=bool(training))
-        elif isinstance(self.loss, keras.losses.Loss):
-            value = self.loss(*given, sample_weight=sample_weight)
-        else:
-            value = reduce(self.loss(*given), sample_weight)
+        value = evaluate(self.loss, *given, sample_weight=sample_weight, training=training)
         self.add_loss(self.loss_weight * value)
         return y_pred
 

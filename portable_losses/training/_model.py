@@ -8,6 +8,7 @@ from keras import ops
 from portable_losses import _backend, losses
 from portable_losses._typing import Tensor
 from portable_losses.losses._base import StatefulLoss, register
+from portable_losses.training._evaluate import evaluate
 
 
 def _is_config(x: Any) -> bool:
@@ -145,8 +146,7 @@ class LossModel(keras.Model):
             )
         total = 0.0
         for name, loss, factor, true, pred, weight in self._parts(y, y_pred, sample_weight):
-            training_flag = {"training": training} if isinstance(loss, StatefulLoss) else {}
-            value = loss(true, pred, sample_weight=weight, **training_flag)
+            value = evaluate(loss, true, pred, sample_weight=weight, training=training)
             if isinstance(self.loss_fn, dict | list):
                 count = ops.shape(keras.tree.flatten(pred)[0])[0]
                 tracked = ops.stop_gradient(value) * _backend.replicas()

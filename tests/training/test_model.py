@@ -238,6 +238,23 @@ def test_regularisers_and_added_losses_count(rng):
     assert model.evaluate(x, y, batch_size=len(x), verbose=0) == pytest.approx(expected, rel=1e-5)
 
 
+def test_masks_and_plain_functions_count_as_in_compile(rng):
+    x, y = rng.normal(size=(8, 5, 4)).astype("float32"), rng.normal(size=(8, 5, 1))
+    x[:, 3:] = 0  # masked
+    weight = rng.random(8)
+    network = keras.Sequential(
+        [keras.Input((5, 4)), keras.layers.Masking(), keras.layers.LSTM(3, return_sequences=True)]
+    )
+    network.add(keras.layers.Dense(1))
+    values = []
+    for loss in (losses.MeanSquaredError(), losses.mean_squared_error, "mse"):
+        model = training.LossModel(network, loss)
+        model.compile("sgd")
+        values.append(model.evaluate(x, y, sample_weight=weight, verbose=0))
+    squares = np.square(y - network.predict(x, verbose=0))[:, :3, 0]
+    np.testing.assert_allclose(values, (squares * weight[:, None]).mean(), rtol=1e-5)
+
+
 # What is refused ----------------------------------------------------------------------------
 
 
