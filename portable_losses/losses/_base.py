@@ -5,18 +5,23 @@ a name and a dtype to it, and saves them all. A subclass of either is final.
 """
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import keras
 from keras import ops
 
 from portable_losses import _backend
 from portable_losses._inputs import is_float, require_reduction
-from portable_losses._reduction import reduce
+from portable_losses._reduction import mask_of, reduce
 from portable_losses._typing import ArrayLike, Tensor
 
 PACKAGE = "portable_losses"
-register = keras.saving.register_keras_serializable(PACKAGE)
+Target = TypeVar("Target")
+
+
+def register(target: Target) -> Target:
+    """Decorator: saved models find `target` under the package's name; its type stays known."""
+    return keras.saving.register_keras_serializable(PACKAGE)(target)
 
 
 def _cast(x: Any, dtype: str) -> Any:
@@ -27,10 +32,14 @@ def _cast(x: Any, dtype: str) -> Any:
         x = ops.convert_to_tensor(x)
         return ops.cast(x, dtype) if is_float(x) else x
 
-    return keras.tree.map_structure(one, x)
+    # A list of numbers is an array; a list of tensors is a structure, a part of it each.
+    numbers = isinstance(x, list | tuple) and not any(
+        getattr(part, "shape", ()) for part in keras.tree.flatten(x)
+    )
+    return one(x) if numbers else keras.tree.map_structure(one, x)
 
 
-def _per_sample(values: Tensor, y_pred: Any, name: str) -> Tensor:
+def per_sample(values: Tensor, y_pred: Any, name: str) -> Tensor:
     """`values`, if they have a batch axis and it is that of `y_pred`."""
     first = keras.tree.flatten(y_pred)[0]
     have, want = tuple(values.shape), tuple(first.shape)
@@ -48,32 +57,45 @@ def _per_sample(values: Tensor, y_pred: Any, name: str) -> Tensor:
 class Loss(keras.losses.Loss):
     """Abstract: a pure `function(y_true, y_pred, **settings)` as a Keras loss.
 
-    A subclass sets `function` and names its settings in `__init__`.
+    A subclass sets `function` and names its settings in `__init__`. It sets `elementwise` where
+    `function` is a mean over the elements of the last axis, each for itself: predictions `(N,)`
+    are then N samples of one element.
     """
 
     function: ClassVar[Callable[..., Tensor]]
+    elementwise: ClassVar[bool] = False
 
     def __init__(self, *, name: str | None, reduction: str | None, dtype: Any, **settings: Any):
         require_reduction(reduction)
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        # Keras before 3.7 knows fewer reductions, and it is `__call__` that reduces, not Keras.
+        super().__init__(name=name, dtype=dtype)
+        self.reduction = reduction
         self.settings = settings
 
     def __call__(
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Tensor:
-        # The mask that masking layers leave on their outputs; Keras has no public reader for it.
-        mask = getattr(y_pred, "_keras_mask", None)
-        y_pred = _cast(y_pred, self.dtype)
+        mask = mask_of(y_pred)
+        y_true, y_pred = _cast(y_true, self.dtype), _cast(y_pred, self.dtype)
         try:
-            values = _per_sample(self.call(_cast(y_true, self.dtype), y_pred), y_pred, self.name)
+            values = per_sample(self.call(y_true, y_pred), y_pred, self.name)
             values = ops.cast(values, self.dtype)
+            counted = self.counted(y_true, y_pred)
+            if counted is not None:
+                mask = counted if mask is None else ops.logical_and(mask, counted)
             return reduce(values, sample_weight, mask, self.reduction)
         except ValueError as error:
             error.add_note(f"Raised by the loss {self.name!r}, settings {self.settings}.")
             raise
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        if self.elementwise and len(y_pred.shape) == 1:
+            y_pred = ops.expand_dims(y_pred, -1)
         return type(self).function(y_true, y_pred, **self.settings)
+
+    def counted(self, y_true: Tensor, y_pred: Tensor) -> Tensor | None:
+        """A mask of the values that count, beside the mask of `y_pred`; None where all do."""
+        return None
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "dtype": self.dtype, **self.settings}
@@ -147,7 +169,7 @@ class StatefulLoss(keras.layers.Layer):
         y_pred = ops.cast(y_pred, self.state_dtype)
         try:
             values = ops.cast(self.values(y_true, y_pred), self.compute_dtype)
-            _per_sample(values, y_pred, self.name)
+            per_sample(values, y_pred, self.name)
             loss = reduce(values, sample_weight, y_pred_mask, self.reduction)
         except ValueError as error:
             error.add_note(f"Raised by the loss {self.name!r}, settings {self.settings}.")

@@ -5,14 +5,25 @@ from typing import Any
 
 import keras
 
+# Keras' short names, in lower case or upper.
+_SHORT = {
+    "bce": "binary_crossentropy",
+    "kld": "kl_divergence",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "mse": "mean_squared_error",
+    "msle": "mean_squared_logarithmic_error",
+}
+ALIASES = _SHORT | {short.upper(): name for short, name in _SHORT.items()}
+
 
 def get(identifier: Any) -> Callable[..., Any] | None:
     """The loss that `identifier` names: a function, a `Loss` or a `StatefulLoss`.
 
     Args:
         identifier: The name of a loss of this library (function or class: `"huber"`, `"Huber"`),
-            or, failing that, anything that `keras.losses.get` takes: a name that only Keras has,
-            a config, a callable, None.
+            Keras' short name for one (`"mse"`, `"MSE"`), or, failing that, anything that
+            `keras.losses.get` takes: a name that only Keras has, a config, a callable, None.
 
     Raises:
         ValueError: for a name that neither knows.
@@ -26,6 +37,7 @@ def get(identifier: Any) -> Callable[..., Any] | None:
     from portable_losses import losses  # the public names, this function among them
 
     if isinstance(identifier, str):
+        identifier = ALIASES.get(identifier, identifier)
         found = getattr(losses, identifier, None) if identifier in losses.__all__ else None
         if found is not None:
             return found() if isinstance(found, type) else found

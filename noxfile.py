@@ -1,0 +1,168 @@
+"""`nox` runs all that a change must pass; `nox -l` lists the sessions, `nox -s NAME` runs one.
+
+Every backend has an environment that holds no other one, and the installed wheel is what is
+tested there: a module missing from it, or an import of the wrong backend, fails at once.
+"""
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10"
+nox.options.sessions = ["lint", "types", "wheel", "tests", "oldest(torch)"]
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_missing_interpreters = False
+
+ROOT = Path(__file__).parent
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+BACKENDS = ("tensorflow", "jax", "torch")
+# The lowest Keras that passes, found by trying and declared in pyproject.toml, with a backend of
+# its days: Keras pins none, and an old Keras meets a new backend's removals.
+OLDEST = {
+    "tensorflow": ("keras==3.5.0", "tensorflow==2.18.0"),
+    "jax": ("keras==3.5.0", "jax==0.4.31", "jaxlib==0.4.31"),
+    "torch": ("keras==3.5.0", "torch==2.13.0"),
+}
+# What the wheel must do for a user who has nothing else of ours.
+SMOKE = """
+import pathlib, portable_losses, sys
+assert "keras" not in sys.modules, "import portable_losses loaded Keras"
+assert pathlib.Path.cwd() not in pathlib.Path(portable_losses.__file__).parents
+from portable_losses import compat, losses
+loss = losses.CenterLoss(num_classes=2)
+value = loss([0, 1], [[1.0, 2.0], [0.0, 1.0]], training=True)
+assert float(value) == 1.5, value
+assert "compat" not in sys.modules and compat.__name__ == "portable_losses.compat"
+print("smoke test passed:", portable_losses.__version__, portable_losses.losses.__file__)
+"""
+
+parametrize_backend = nox.parametrize("backend", BACKENDS, ids=BACKENDS)
+
+
+def group(name: str) -> tuple[str, ...]:
+    """A dependency group of pyproject.toml."""
+    return nox.project.dependency_groups(PROJECT, name)
+
+
+def environment(backend: str) -> dict[str, str]:
+    """On the CPU and without TensorFlow's start-up messages."""
+    return {"KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def install(session: nox.Session, *packages: str) -> None:
+    """Install `packages` (`.[extra]` among them) as tested: never editable."""
+    # setuptools would ship what an earlier build left here, modules since deleted included.
+    shutil.rmtree(ROOT / "build", ignore_errors=True)
+    session.install("-c", "constraints.txt", *packages)
+
+
+def require_only(session: nox.Session, backend: str) -> None:
+    """Fail if another backend can be imported in this environment."""
+    session.run(
+        "python",
+        "-c",
+        "import importlib.util, sys; backend, *others = sys.argv[1:]; "
+        "found = [name for name in others if importlib.util.find_spec(name)]; "
+        "sys.exit(f'installed beside {backend}: {found}' if found else 0)",
+        backend,
+        *(name for name in BACKENDS if name != backend),
+        silent=True,
+    )
+
+
+@nox.session
+@parametrize_backend
+def tests(session: nox.Session, backend: str) -> None:
+    """The test suite on one backend, with the newest Keras."""
+    install(session, f".[{backend}]", *group("test"))
+    require_only(session, backend)
+    session.run("pytest", "-q", *session.posargs, env=environment(backend))
+
+
+@nox.session
+@parametrize_backend
+def oldest(session: nox.Session, backend: str) -> None:
+    """The test suite on one backend, with the lowest Keras that pyproject.toml declares."""
+    install(session, *OLDEST[backend], f".[{backend}]", *group("test"))
+    require_only(session, backend)
+    session.run("pytest", "-q", *session.posargs, env=environment(backend))
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build sdist and wheel, compare both with the tree, use the wheel away from the tree."""
+    folder = Path(session.create_tmp())
+    dist = folder / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.install("build", "pytest")
+    # First the sdist, then the wheel from it: a file missing from the first is missed in both.
+    session.run("python", "-m", "build", "--outdir", str(dist), str(ROOT), silent=True)
+    (built,) = dist.glob("*.whl")
+    # JAX is the lightest backend, and Keras' NumPy backend imports it too. OpenVINO only infers.
+    session.install("-c", "constraints.txt", f"{built}[jax]", "openvino")
+    session.install("--force-reinstall", "--no-deps", str(built))
+    session.run(
+        "pytest",
+        "-q",
+        "tests/test_wheel.py",
+        "tests/test_imports.py",
+        "tests/test_no_backend.py",
+        env=environment("jax") | {"PORTABLE_LOSSES_DIST": str(dist)},
+    )
+    session.chdir(folder)
+    for backend in ("jax", "numpy", "openvino"):
+        session.run("python", "-c", SMOKE, env=environment(backend))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """ruff: rules and format."""
+    session.install("-c", "constraints.txt", *group("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy over the installed wheel, where `portable_losses.compat` has its name."""
+    install(session, ".", *group("types"))
+    session.chdir(session.create_tmp())  # in the tree, mypy would take the tree's own files
+    config = ROOT / "pyproject.toml"
+    session.run("mypy", f"--config-file={config}", "-p", "portable_losses", *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """The main job: center loss on images of digits, a table and a picture. After `--`, options
+    of `portable-losses demo`; with `--backend` among them that backend is installed."""
+    options = session.posargs
+    backend = options[options.index("--backend") + 1] if "--backend" in options else "jax"
+    install(session, f".[{backend},demo]")
+    session.run("portable-losses", "demo", *options, env=environment(backend))
+
+
+@nox.session
+@parametrize_backend
+def bench(session: nox.Session, backend: str) -> None:
+    """Time and memory beside Keras' own losses."""
+    install(session, f".[{backend}]")
+    session.run("python", "-m", "benchmarks.losses", *session.posargs, env=environment(backend))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation, into site/; a broken link or name is an error."""
+    session.install("-c", "constraints.txt", *group("docs"))
+    session.run("mkdocs", "build", "--strict", "--quiet", *session.posargs)
+
+
+@nox.session(python="3.7", venv_backend="venv")  # newer virtualenv cannot make one
+def oracle_tf1(session: nox.Session) -> None:
+    """Record the golden figures of TensorFlow 1.15 again and compare. Needs `python3.7`."""
+    session.install("--upgrade", "pip")
+    session.install("tensorflow==1.15.5", "protobuf<3.21", "h5py<3")
+    new = Path(session.create_tmp()) / "golden"
+    shutil.rmtree(new, ignore_errors=True)
+    session.run("python", "tests/oracles/record_tf1.py", "--out", str(new), silent=True)
+    session.run("python", "tests/oracles/compare.py", str(new), "tests/oracles/golden")

@@ -1,0 +1,275 @@
+"""The command `portable-losses`: `demo`, `list` and `doctor`.
+
+Neither Keras nor a backend is imported here: `demo` first decides which backend it will be.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from portable_losses import __version__, _environment
+from portable_losses._catalogue import CATALOGUE, Entry
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+
+class UsageError(Exception):
+    """What the user asked for cannot be done as asked: one message, exit status 2."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (that of the process if None) and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal cannot write is no reason to stop.
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(errors="replace")
+    try:
+        arguments = _parser().parse_args(argv)
+        return arguments.command(arguments)
+    except SystemExit as stop:  # argparse, which has said why
+        return int(stop.code or 0)
+    except UsageError as error:
+        print(f"portable-losses: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        print("portable-losses: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # `portable-losses list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="portable-losses",
+        description="Losses and metrics for Keras 3 on TensorFlow, JAX and PyTorch.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    demo = commands.add_parser(
+        "demo",
+        help="train with and without center loss; print a table and draw the embeddings",
+        description="Train a small network with two features on real images of digits, once with "
+        "softmax alone and once with softmax and center loss. Print a table of both and write "
+        "embeddings.png and results.json.",
+    )
+    demo.set_defaults(command=_run_demo)
+    demo.add_argument(
+        "--backend",
+        choices=_environment.BACKENDS,
+        help="what Keras runs on (default: KERAS_BACKEND, keras.json, or what is installed)",
+    )
+    demo.add_argument(
+        "--model", choices=("cnn", "mlp"), default="cnn", help="the network (default: %(default)s)"
+    )
+    demo.add_argument(
+        "--epochs", type=_epochs, default=30, metavar="N", help="default: %(default)s"
+    )
+    demo.add_argument(
+        "--seed", type=_seed, default=0, metavar="N", help="same seed, same table (default: 0)"
+    )
+    demo.add_argument(
+        "--out", type=Path, default=Path("demo"), metavar="DIR", help="default: ./%(default)s"
+    )
+
+    catalogue = commands.add_parser(
+        "list", help="what losses and metrics there are", description="What there is."
+    )
+    catalogue.set_defaults(command=_run_list)
+    catalogue.add_argument(
+        "--family", choices=sorted({entry.family for entry in CATALOGUE}), help="only this family"
+    )
+    catalogue.add_argument("--json", action="store_true", help="everything known, as JSON")
+
+    doctor = commands.add_parser(
+        "doctor",
+        help="what is installed, whether it works, and what to do if not",
+        description="What is installed, which backends work (each is tried), and what to do about "
+        "problems. The exit status is 1 if Keras cannot run on the backend it would use.",
+    )
+    doctor.set_defaults(command=_run_doctor)
+    return parser
+
+
+def _whole_number(text: str, low: int, high: float, what: str) -> int:
+    try:
+        if low <= int(text) <= high:
+            return int(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"expected {what}, received {text!r}")
+
+
+def _epochs(text: str) -> int:
+    return _whole_number(text, 1, float("inf"), "a whole number of at least 1")
+
+
+def _seed(text: str) -> int:
+    return _whole_number(text, 0, 2**32 - 1, "a whole number from 0 to 4294967295")
+
+
+# demo ---------------------------------------------------------------------------------------
+
+
+def _run_demo(arguments: argparse.Namespace) -> int:
+    if missing := _environment.missing("demo"):
+        raise UsageError(
+            f"the demo needs {', '.join(missing)}: pip install 'portable-losses[demo]'"
+        )
+    name, why = _choose_backend(arguments.backend)
+    _require_writable(arguments.out)
+    os.environ["KERAS_BACKEND"] = name
+    for variable, value in (
+        ("TF_CPP_MIN_LOG_LEVEL", "3"),
+        ("TF_DETERMINISTIC_OPS", "1"),  # same seed, same table
+        ("OMP_NUM_THREADS", "1"),  # PyTorch's threads cost more than they save on a small network
+    ):
+        os.environ.setdefault(variable, value)
+    print(f"Backend: {name} ({why})", flush=True)
+
+    from portable_losses import _demo
+
+    _demo.run(arguments.out, model=arguments.model, epochs=arguments.epochs, seed=arguments.seed)
+    return 0
+
+
+def _choose_backend(asked: str | None) -> tuple[str, str]:
+    """The backend of the demo, and what chose it: unless told, one that is installed."""
+    name, why = _environment.chosen_backend()
+    if asked:
+        name, why = asked, "chosen by --backend"
+    installed = _environment.installed_backends()
+    if not installed:
+        extra = name if name in _environment.BACKENDS else "jax"
+        raise UsageError(
+            f"no backend is installed; install one: pip install 'portable-losses[{extra}]'"
+        )
+    if name not in installed:
+        if not asked and not os.environ.get("KERAS_BACKEND"):
+            return installed[0], "installed here; to choose, use --backend or KERAS_BACKEND"
+        known = name in _environment.BACKENDS
+        remedy = f", or pip install 'portable-losses[{name}]'" if known else ""
+        raise UsageError(
+            f"the backend {name!r} ({why}) is not {'installed' if known else 'one that trains'}. "
+            f"Installed here: {', '.join(installed)}. Use --backend {installed[0]}{remedy}"
+        )
+    keras = sys.modules.get("keras")
+    if keras is not None and keras.config.backend() != name:
+        raise UsageError(
+            f"Keras already runs on {keras.config.backend()} in this process; start another one "
+            f"to use {name}"
+        )
+    return name, why
+
+
+def _require_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"cannot write to --out {folder}: {error.strerror}") from None
+
+
+# list ---------------------------------------------------------------------------------------
+
+
+def _run_list(arguments: argparse.Namespace) -> int:
+    entries = [entry for entry in CATALOGUE if arguments.family in (None, entry.family)]
+    if arguments.json:
+        print(json.dumps([dataclasses.asdict(entry) for entry in entries], indent=2))
+    else:
+        headings = ("class", "function", "family", "kind", "paper")
+        _print_table(headings, [_row(entry) for entry in entries])
+    return 0
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    kind = "metric" if entry.metric else "loss with state" if entry.stateful else "loss"
+    return entry.cls, entry.name or "", entry.family, kind, entry.paper
+
+
+def _print_table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """A table on a terminal; elsewhere, or without rich, columns that are never cut."""
+    if sys.stdout.isatty() and _environment.is_installed("rich"):
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table()
+        for heading in headings:
+            table.add_column(heading, no_wrap=heading != headings[-1])
+        for row in rows:
+            table.add_row(*row)
+        Console(highlight=False).print(table)
+        return
+    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+    for row in (headings, *rows):
+        print(
+            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+
+
+# doctor -------------------------------------------------------------------------------------
+
+
+def _run_doctor(arguments: argparse.Namespace) -> int:
+    def show(what: str, found: str) -> None:
+        print(f"{what:<16} {found}", flush=True)
+
+    chosen, why = _environment.chosen_backend()
+    show("python", platform.python_version())
+    show("portable_losses", __version__)
+    show("keras", _environment.version("keras") or "not installed")
+    problems = []
+    for name in dict.fromkeys((*_environment.BACKENDS, chosen)):
+        version = _environment.version(name)
+        if version is None and name != chosen:
+            show(name, "not installed")
+            continue
+        error = _import_error(None if name == chosen else name)
+        show(name, f"{version or 'not installed'}{', works' if not error else ', fails'}")
+        if error:
+            problems.append(f"{name}: {error}")
+    show("KERAS_BACKEND", os.environ.get("KERAS_BACKEND") or "not set")
+    file = _environment.keras_json()
+    show("keras.json", f"{file}: backend {_environment.keras_json_backend() or 'not set'}")
+    show("in use", f"{chosen}, by {why}")
+    for extra in _environment.EXTRAS:
+        missing = _environment.missing(extra)
+        remedy = f"missing {', '.join(missing)}: pip install 'portable-losses[{extra}]'"
+        show(f"extra {extra}", remedy if missing else "installed")
+    if problems:
+        print("\nProblems:", *problems, sep="\n* ", file=sys.stderr)
+    return FAILED if any(problem.startswith(f"{chosen}:") for problem in problems) else 0
+
+
+def _import_error(backend: str | None) -> str:
+    """Why the library cannot be used on a backend (the chosen one if None); "" if it can."""
+    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    if backend is not None:
+        env["KERAS_BACKEND"] = backend
+    code = "import keras, portable_losses.training; keras.ops.convert_to_numpy(keras.ops.ones(1))"
+    tried = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        env=env,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    if tried.returncode == 0:
+        return ""
+    lines = tried.stderr.strip().splitlines() or [f"ended with status {tried.returncode}"]
+    return lines[-1].removeprefix("ImportError: ")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
