@@ -5,14 +5,18 @@ Each can be handed to `compile` as it is, and made a saved loss with settings by
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 from keras import ops
 
 from portable_losses import losses
 
-_register = keras.saving.register_keras_serializable("portable_losses.compat")
+Function = TypeVar("Function")
+
+
+def _register(function: Function) -> Function:
+    return keras.saving.register_keras_serializable("portable_losses.compat")(function)
 
 
 @_register

@@ -18,7 +18,10 @@ EXTRAS = {
 
 def is_installed(package: str) -> bool:
     """Whether `package` can be found; a mere folder of that name on the path does not count."""
-    spec = importlib.util.find_spec(package)
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):  # no name that a package could have, such as "a.b"
+        return False
     return spec is not None and spec.origin is not None
 
 
@@ -48,9 +51,10 @@ def keras_json() -> Path:
 def keras_json_backend() -> str | None:
     """The backend that keras.json names, if any."""
     try:
-        return json.loads(keras_json().read_text())["backend"]
+        name = json.loads(keras_json().read_text())["backend"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    return name if isinstance(name, str) else None
 
 
 def chosen_backend() -> tuple[str, str]:

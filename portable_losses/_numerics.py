@@ -37,13 +37,18 @@ def sqrt(x: Tensor) -> Tensor:
     return ops.where(positive, root, ops.zeros_like(x))
 
 
+def _largest(x: Tensor, axis: int) -> Tensor:
+    """max |x|, or 1 for a zero vector; held constant."""
+    largest = ops.stop_gradient(ops.amax(ops.abs(x), axis=axis, keepdims=True))
+    return ops.where(largest > 0, largest, ops.ones_like(largest))
+
+
 def norm(x: Tensor, axis: int = -1, keepdims: bool = False) -> Tensor:
     """Euclidean norm; value 0 and gradient 0 at a zero vector.
 
-    √Σx² = m·√Σ(x/m)² with m = max |x|, held constant: squares neither overflow nor underflow.
+    √Σx² = m·√Σ(x/m)² with m = max |x|: squares neither overflow nor underflow.
     """
-    largest = ops.stop_gradient(ops.amax(ops.abs(x), axis=axis, keepdims=True))
-    scale = ops.where(largest > 0, largest, ops.ones_like(largest))
+    scale = _largest(x, axis)
     root = scale * sqrt(ops.sum(ops.square(x / scale), axis=axis, keepdims=True))
     return root if keepdims else ops.squeeze(root, axis=axis)
 
@@ -67,7 +72,11 @@ def log_probability(p: Tensor) -> Tensor:
 
 
 def normalize(x: Tensor, axis: int = -1) -> Tensor:
-    """x / ‖x‖; a zero vector stays zero, with gradient 0."""
+    """x / ‖x‖; a zero vector stays zero, with gradient 0.
+
+    x / ‖x‖ = (x/m) / ‖x/m‖ with m = max |x|: nothing is divided by a square that underflows.
+    """
+    x = x / _largest(x, axis)
     return divide(x, norm(x, axis=axis, keepdims=True))
 
 

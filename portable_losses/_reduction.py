@@ -9,11 +9,14 @@ from portable_losses._typing import ArrayLike, Tensor
 # No public function reads the mask that masking layers leave on their outputs. On a tensor it is
 # an attribute; a tracer of JAX takes none, and Keras keeps its mask in a table of its own.
 try:
-    from keras.src.backend import get_keras_mask as mask_of
+    from keras.src.backend import get_keras_mask
 except ImportError:  # before Keras had the table
 
-    def mask_of(x: Tensor) -> Tensor | None:
+    def get_keras_mask(x: Tensor) -> Tensor | None:
         return getattr(x, "_keras_mask", None)
+
+
+mask_of = get_keras_mask
 
 
 def reduce(

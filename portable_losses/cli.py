@@ -4,8 +4,8 @@ Neither Keras nor a backend is imported here: `demo` first decides which backend
 """
 
 import argparse
-import contextlib
 import dataclasses
+import io
 import json
 import os
 import platform
@@ -29,11 +29,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (that of the process if None) and return its exit status."""
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal cannot write is no reason to stop.
-        with contextlib.suppress(AttributeError):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
         arguments = _parser().parse_args(argv)
-        return arguments.command(arguments)
+        status: int = arguments.command(arguments)
+        sys.stdout.flush()
+        return status
     except SystemExit as stop:  # argparse, which has said why
         return int(stop.code or 0)
     except UsageError as error:
@@ -85,8 +87,12 @@ def _parser() -> argparse.ArgumentParser:
         "list", help="what losses and metrics there are", description="What there is."
     )
     catalogue.set_defaults(command=_run_list)
+    families = sorted({entry.family for entry in CATALOGUE})
     catalogue.add_argument(
-        "--family", choices=sorted({entry.family for entry in CATALOGUE}), help="only this family"
+        "--family",
+        choices=families,
+        metavar="FAMILY",
+        help=f"only this family: {', '.join(families)}",
     )
     catalogue.add_argument("--json", action="store_true", help="everything known, as JSON")
 
@@ -134,10 +140,12 @@ def _run_demo(arguments: argparse.Namespace) -> int:
         ("OMP_NUM_THREADS", "1"),  # PyTorch's threads cost more than they save on a small network
     ):
         os.environ.setdefault(variable, value)
-    print(f"Backend: {name} ({why})", flush=True)
+    print(f"Backend: {name}, chosen by {why}.", flush=True)
 
-    from portable_losses import _demo
-
+    try:
+        from portable_losses import _demo
+    except ImportError as error:
+        raise UsageError(str(error)) from error
     _demo.run(arguments.out, model=arguments.model, epochs=arguments.epochs, seed=arguments.seed)
     return 0
 
@@ -146,7 +154,7 @@ def _choose_backend(asked: str | None) -> tuple[str, str]:
     """The backend of the demo, and what chose it: unless told, one that is installed."""
     name, why = _environment.chosen_backend()
     if asked:
-        name, why = asked, "chosen by --backend"
+        name, why = asked, "--backend"
     installed = _environment.installed_backends()
     if not installed:
         extra = name if name in _environment.BACKENDS else "jax"
@@ -155,12 +163,14 @@ def _choose_backend(asked: str | None) -> tuple[str, str]:
         )
     if name not in installed:
         if not asked and not os.environ.get("KERAS_BACKEND"):
-            return installed[0], "installed here; to choose, use --backend or KERAS_BACKEND"
-        known = name in _environment.BACKENDS
-        remedy = f", or pip install 'portable-losses[{name}]'" if known else ""
+            return installed[0], "being installed; to choose, use --backend or KERAS_BACKEND"
+        if name in _environment.BACKENDS:
+            problem, remedy = "not installed", f", or pip install 'portable-losses[{name}]'"
+        else:
+            problem, remedy = f"none of {', '.join(_environment.BACKENDS)}", ""
         raise UsageError(
-            f"the backend {name!r} ({why}) is not {'installed' if known else 'one that trains'}. "
-            f"Installed here: {', '.join(installed)}. Use --backend {installed[0]}{remedy}"
+            f"the backend {name!r}, chosen by {why}, is {problem}. Installed here: "
+            f"{', '.join(installed)}. Use --backend {installed[0]}{remedy}"
         )
     keras = sys.modules.get("keras")
     if keras is not None and keras.config.backend() != name:
@@ -187,35 +197,41 @@ def _run_list(arguments: argparse.Namespace) -> int:
     entries = [entry for entry in CATALOGUE if arguments.family in (None, entry.family)]
     if arguments.json:
         print(json.dumps([dataclasses.asdict(entry) for entry in entries], indent=2))
+    elif sys.stdout.isatty() and _environment.is_installed("rich"):
+        _print_rich(entries)
     else:
-        headings = ("class", "function", "family", "kind", "paper")
-        _print_table(headings, [_row(entry) for entry in entries])
+        _print_plain(entries)
     return 0
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
-    kind = "metric" if entry.metric else "loss with state" if entry.stateful else "loss"
-    return entry.cls, entry.name or "", entry.family, kind, entry.paper
+def _kind(entry: Entry) -> str:
+    return "metric" if entry.metric else "loss with state" if entry.stateful else "loss"
 
 
-def _print_table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """A table on a terminal; elsewhere, or without rich, columns that are never cut."""
-    if sys.stdout.isatty() and _environment.is_installed("rich"):
-        from rich.console import Console
-        from rich.table import Table
+def _print_plain(entries: list[Entry]) -> None:
+    """Columns, of which nothing is cut."""
+    rows = [("class", "function", "family", "kind", "paper")]
+    rows += [(e.cls, e.name or "-", e.family, _kind(e), e.paper) for e in entries]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
 
-        table = Table()
-        for heading in headings:
-            table.add_column(heading, no_wrap=heading != headings[-1])
-        for row in rows:
-            table.add_row(*row)
-        Console(highlight=False).print(table)
-        return
-    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
-    for row in (headings, *rows):
-        print(
-            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+
+def _print_rich(entries: list[Entry]) -> None:
+    """A table that a terminal of 80 columns can hold: two lines for each entry."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("class\nfunction", "family\nkind", "paper", show_lines=True)
+    for entry in entries:
+        table.add_row(
+            Text.assemble((entry.cls, "bold"), f"\n{entry.name or ''}"),
+            Text(f"{entry.family}\n{_kind(entry)}"),
+            Text(entry.paper),
         )
+    Console(highlight=False).print(table)
 
 
 # doctor -------------------------------------------------------------------------------------
@@ -232,17 +248,18 @@ def _run_doctor(arguments: argparse.Namespace) -> int:
     problems = []
     for name in dict.fromkeys((*_environment.BACKENDS, chosen)):
         version = _environment.version(name)
-        if version is None and name != chosen:
-            show(name, "not installed")
-            continue
-        error = _import_error(None if name == chosen else name)
-        show(name, f"{version or 'not installed'}{', works' if not error else ', fails'}")
+        error = ""
+        if version or name == chosen:
+            error = _import_error(None if name == chosen else name)
+        if version:
+            version += ", fails" if error else ", works"
+        show(name, version or "not installed")
         if error:
             problems.append(f"{name}: {error}")
     show("KERAS_BACKEND", os.environ.get("KERAS_BACKEND") or "not set")
     file = _environment.keras_json()
     show("keras.json", f"{file}: backend {_environment.keras_json_backend() or 'not set'}")
-    show("in use", f"{chosen}, by {why}")
+    show("in use", f"{chosen}, chosen by {why}")
     for extra in _environment.EXTRAS:
         missing = _environment.missing(extra)
         remedy = f"missing {', '.join(missing)}: pip install 'portable-losses[{extra}]'"
@@ -257,7 +274,7 @@ def _import_error(backend: str | None) -> str:
     env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     if backend is not None:
         env["KERAS_BACKEND"] = backend
-    code = "import keras, portable_losses.training; keras.ops.convert_to_numpy(keras.ops.ones(1))"
+    code = "import portable_losses.training, keras; keras.ops.convert_to_numpy(keras.ops.ones(1))"
     tried = subprocess.run(
         [sys.executable, "-P", "-c", code],
         env=env,

@@ -59,8 +59,10 @@ def float64() -> Iterator[None]:
     """Float64 is there: always, but on JAX, which has to be asked."""
     if BACKEND == "jax":
         import jax
+        import jax.experimental
 
-        with jax.enable_x64(True):
+        owner = jax if hasattr(jax, "enable_x64") else jax.experimental  # where it was before 0.8
+        with owner.enable_x64(True):
             yield
     else:
         yield

@@ -14,8 +14,10 @@ Each backend has a module with the same functions:
 """
 
 import importlib
+from typing import Any
 
 from portable_losses._environment import BACKENDS, explain
+from portable_losses._typing import Tensor
 
 try:
     import keras
@@ -27,7 +29,7 @@ except (ImportError, ValueError) as error:
 from keras.src.backend.common import stateless_scope
 
 
-def _load():
+def _load() -> Any:
     name = keras.backend.backend()
     return importlib.import_module(f"{__name__}._{name if name in BACKENDS else 'generic'}")
 
@@ -37,7 +39,7 @@ concrete = _module.concrete
 replicas = _module.replicas
 
 
-def add_rows(variable, rows, values):
+def add_rows(variable: Any, rows: Tensor, values: Tensor) -> None:
     """`variable[rows] += values`; repeated rows add up. In place where the backend can, so that
     it costs the same whatever the size of the table."""
     # Within a scope the value belongs to the caller, even where it is the variable's own.
@@ -47,7 +49,7 @@ def add_rows(variable, rows, values):
         variable.assign(_module.with_rows_added(variable.value, rows, values))
 
 
-def is_lost(variable, tensor):
+def is_lost(variable: Any, tensor: Tensor) -> bool:
     """Whether an update of `variable`, computed from `tensor`, would reach nobody."""
     if stateless_scope.in_stateless_scope():
         # A scope keeps updates of any variable, and hands back those that it was opened for.

@@ -1,27 +1,31 @@
 """Any backend, by `keras.ops` alone (numpy, openvino): right, without being in place."""
 
+from typing import Any
+
 import numpy as np
 from keras import ops
 
+from portable_losses._typing import Tensor
 
-def with_rows_added(table, rows, values):
+
+def with_rows_added(table: Tensor, rows: Tensor, values: Tensor) -> Tensor:
     return table + ops.segment_sum(values, rows, num_segments=table.shape[0])
 
 
-def add_rows_in_place(value, rows, values):
+def add_rows_in_place(value: Any, rows: Tensor, values: Tensor) -> bool:
     return False
 
 
-def concrete(tensor):
+def concrete(tensor: Tensor) -> np.ndarray | None:
     try:
         return np.asarray(ops.convert_to_numpy(tensor))
     except Exception:  # a symbolic tensor: each backend has its own error for it
         return None
 
 
-def traces_without(variable, tensor):
+def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False
 
 
-def replicas():
+def replicas() -> int:
     return 1

@@ -1,19 +1,23 @@
 """JAX."""
 
+from typing import Any
+
 import jax
 import numpy as np
 
+from portable_losses._typing import Tensor
 
-def with_rows_added(table, rows, values):
+
+def with_rows_added(table: Tensor, rows: Tensor, values: Tensor) -> Tensor:
     # Under a trainer that donates its state (Keras' does) XLA updates the rows in place.
     return table.at[rows].add(values)
 
 
-def add_rows_in_place(value, rows, values):
+def add_rows_in_place(value: Any, rows: Tensor, values: Tensor) -> bool:
     return False
 
 
-def concrete(tensor):
+def concrete(tensor: Tensor) -> np.ndarray | None:
     if isinstance(tensor, jax.core.Tracer):
         return None
     if isinstance(tensor, jax.Array) and any(d.platform != "cpu" for d in tensor.devices()):
@@ -21,11 +25,11 @@ def concrete(tensor):
     return np.asarray(tensor)
 
 
-def traces_without(variable, tensor):
+def traces_without(variable: Any, tensor: Tensor) -> bool:
     # The update would leave a dead tracer in the variable.
     traced = isinstance(tensor, jax.core.Tracer)
     return traced and not isinstance(variable.value, jax.core.Tracer)
 
 
-def replicas():
+def replicas() -> int:
     return 1

@@ -1,26 +1,31 @@
 """TensorFlow."""
 
+from typing import Any
+
+import numpy as np
 import tensorflow as tf
 
+from portable_losses._typing import Tensor
 
-def replicas():
+
+def replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def with_rows_added(table, rows, values):
+def with_rows_added(table: Tensor, rows: Tensor, values: Tensor) -> Tensor:
     return tf.tensor_scatter_nd_add(tf.convert_to_tensor(table), rows[:, None], values)
 
 
-def add_rows_in_place(value, rows, values):
+def add_rows_in_place(value: Any, rows: Tensor, values: Tensor) -> bool:
     if replicas() > 1:  # a variable that replicas average refuses scatter updates
         return False
     value.scatter_add(tf.IndexedSlices(values, rows))
     return True
 
 
-def concrete(tensor):
+def concrete(tensor: Tensor) -> np.ndarray | None:
     return tensor.numpy() if isinstance(tensor, tf.Tensor) and hasattr(tensor, "numpy") else None
 
 
-def traces_without(variable, tensor):
+def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False  # variables live outside of the graph; an assignment in a trace is a real one

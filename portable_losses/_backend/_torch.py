@@ -1,27 +1,32 @@
 """PyTorch."""
 
+from typing import Any
+
+import numpy as np
 import torch
 
+from portable_losses._typing import Tensor
 
-def with_rows_added(table, rows, values):
+
+def with_rows_added(table: Tensor, rows: Tensor, values: Tensor) -> Tensor:
     return table.index_add(0, rows, values)
 
 
-def add_rows_in_place(value, rows, values):
+def add_rows_in_place(value: Any, rows: Tensor, values: Tensor) -> bool:
     with torch.no_grad():
         value.index_add_(0, rows, values)
     return True
 
 
-def concrete(tensor):
+def concrete(tensor: Tensor) -> np.ndarray | None:
     if torch.compiler.is_compiling() or tensor.device.type != "cpu":
         return None
     return tensor.detach().numpy()
 
 
-def traces_without(variable, tensor):
+def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False
 
 
-def replicas():
+def replicas() -> int:
     return 1

@@ -283,7 +283,8 @@ class SoftmaxCenterLoss(StatefulLoss):
             )
 
     def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        if tuple(y_true.shape[1:]) == tuple(y_pred.shape[1:]):
+        classes = self.settings["num_classes"]
+        if classes > 1 and tuple(y_true.shape[1:]) == (classes,):  # one-hot or soft
             softmax = categorical_crossentropy(y_true, y_pred, from_logits=True)
         else:
             softmax = sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)

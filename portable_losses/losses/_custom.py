@@ -3,8 +3,8 @@
 import functools
 import inspect
 import sys
-from collections.abc import Callable
-from types import FunctionType
+from collections.abc import Callable, Mapping
+from types import FrameType, FunctionType
 from typing import Any
 
 import keras
@@ -89,7 +89,8 @@ def as_loss(
                 "as_loss takes settings by name. Received: a functools.partial with positional "
                 f"arguments {function.args}."
             )
-        function, settings = function.func, {**function.keywords, **settings}
+        settings = {**function.keywords, **settings}
+        function = function.func
     if isinstance(function, FunctionType) and function.__closure__ and _is_local(function):
         function, settings = _reopen(function, settings)
     return FunctionLoss(function, settings, **own)
@@ -108,7 +109,7 @@ class FunctionLoss(Loss):
 
     def __init__(
         self,
-        function: FunctionType,
+        function: Callable[..., Any],
         settings: dict[str, Any] | None = None,
         cast_labels: bool = True,
         reduction: str | None = "sum_over_batch_size",
@@ -127,7 +128,7 @@ class FunctionLoss(Loss):
         self.registered_name = _register(function)
         super().__init__(name=name or function.__name__, reduction=reduction, dtype=dtype)
         self.__doc__ = function.__doc__
-        self.function = function
+        self.function = function  # type: ignore[misc, method-assign]  # of the class elsewhere
         self.settings = settings
         self.cast_labels = cast_labels
         tensors = {key: self._as_tensor(value) for key, value in settings.items()}
@@ -328,7 +329,7 @@ def _captured(function: FunctionType) -> dict[str, Any]:
 
 
 def _is_running(function: FunctionType) -> bool:
-    frame = sys._getframe()
+    frame: FrameType | None = sys._getframe()
     while frame is not None:
         if frame.f_code is function.__code__:
             return True
@@ -359,7 +360,7 @@ def _reopen(inner: FunctionType, settings: dict[str, Any]) -> tuple[FunctionType
     factory = inner.__globals__.get(first)
     for part in rest:
         factory = getattr(factory, part, None)
-    parameters = {}
+    parameters: Mapping[str, inspect.Parameter] = {}
     if isinstance(factory, FunctionType):
         parameters = inspect.signature(factory).parameters
 

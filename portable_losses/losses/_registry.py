@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from portable_losses._catalogue import CATALOGUE
+
 # Keras' short names, in lower case or upper.
 _SHORT = {
     "bce": "binary_crossentropy",
@@ -15,6 +17,8 @@ _SHORT = {
     "msle": "mean_squared_logarithmic_error",
 }
 ALIASES = _SHORT | {short.upper(): name for short, name in _SHORT.items()}
+
+_NAMES = {name for entry in CATALOGUE if not entry.metric for name in (entry.name, entry.cls)}
 
 
 def get(identifier: Any) -> Callable[..., Any] | None:
@@ -37,13 +41,13 @@ def get(identifier: Any) -> Callable[..., Any] | None:
     from portable_losses import losses  # the public names, this function among them
 
     if isinstance(identifier, str):
-        identifier = ALIASES.get(identifier, identifier)
-        found = getattr(losses, identifier, None) if identifier in losses.__all__ else None
-        if found is not None:
+        name = ALIASES.get(identifier, identifier)
+        if name in _NAMES:
+            found = getattr(losses, name)
             return found() if isinstance(found, type) else found
     if isinstance(identifier, dict):
         name = identifier.get("class_name")
-        if name in losses.__all__ and "module" not in identifier:
+        if name in _NAMES and "module" not in identifier:
             return getattr(losses, name).from_config(identifier["config"])
         return keras.saving.deserialize_keras_object(identifier)
     return keras.losses.get(identifier)

@@ -9,9 +9,7 @@ from keras import ops
 from portable_losses._numerics import divide
 from portable_losses._reduction import mask_of, reduce
 from portable_losses._typing import ArrayLike, Tensor
-
-PACKAGE = "portable_losses"
-register = keras.saving.register_keras_serializable(PACKAGE)
+from portable_losses.losses._base import register as register
 
 
 class FunctionMetric(keras.metrics.Metric):

@@ -32,7 +32,7 @@ def get(identifier: Any) -> Callable[..., Any] | None:
         found = getattr(metrics, identifier)
         return found() if isinstance(found, type) else found
     if isinstance(identifier, dict):
-        name = identifier.get("class_name")
+        name = identifier.get("class_name", "")
         if name in ours and "module" not in identifier:
             return getattr(metrics, name).from_config(identifier["config"])
         return keras.saving.deserialize_keras_object(identifier)

@@ -97,12 +97,27 @@ def embeddings(
     for label in classes:
         points = x[ids == label]
         ax.scatter(
-            *points.T, s=size, color=palette[label], alpha=0.8, linewidths=0, label=names[label]
+            points[:, 0],
+            points[:, 1],
+            s=size,
+            color=palette[label],
+            alpha=0.8,
+            linewidths=0,
+            label=names[label],
         )
     if centers is not None:
         at = _centers(centers, classes)
         colors = [palette[label] for label in classes]
-        ax.scatter(*at.T, s=40, marker="D", color=colors, edgecolor="white", linewidth=1, zorder=3)
+        ax.scatter(
+            at[:, 0],
+            at[:, 1],
+            s=40,
+            marker="D",
+            color=colors,
+            edgecolor="white",
+            linewidth=1,
+            zorder=3,
+        )
         width = 0.04 * np.ptp(x, axis=0).max()
         for label, center, away in zip(classes, at, _outwards(at), strict=True):
             # Just beyond the points of the class that lie this way, where the name hides none.
@@ -112,10 +127,10 @@ def embeddings(
             ax.annotate(
                 names[label],
                 center + reach * away,
-                xytext=9 * away,
+                xytext=5 * away,
                 textcoords="offset points",
-                ha="center",
-                va="center",
+                ha=("right", "center", "left")[round(away[0]) + 1],
+                va=("top", "center", "bottom")[round(away[1]) + 1],
                 fontsize=9,
                 fontweight="bold",
                 color=0.65 * np.array(to_rgb(palette[label])),
@@ -123,7 +138,9 @@ def embeddings(
                 zorder=4,
             )
     elif classes:
-        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, markerscale=2)
+        ax.legend(
+            loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8, markerscale=1.5
+        )
     ax.set_aspect("equal", adjustable="datalim")
     ax.margins(0.1)  # room for the names
     ax.tick_params(length=2, width=0.5, labelsize=7, color="0.6", labelcolor="0.4")

@@ -12,7 +12,8 @@ from portable_losses.losses._base import StatefulLoss, per_sample
 def evaluate(loss: Any, *given: Any, sample_weight: Any, training: bool | None) -> Tensor:
     """The reduced loss of `given`: targets, predictions, and whatever else the loss takes."""
     if isinstance(loss, StatefulLoss):
-        return loss(*given, sample_weight=sample_weight, training=bool(training))
+        more = {"sample_weight": sample_weight, "training": bool(training)}
+        return loss(*given, **more)
     if isinstance(loss, keras.losses.Loss):
         return loss(*given, sample_weight=sample_weight)
     y_pred = given[1]

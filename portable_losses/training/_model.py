@@ -90,7 +90,7 @@ class LossModel(keras.Model):
                 for key in names
                 if self.loss_fn[key] is not None
             }
-        outputs = getattr(model, "outputs", None) or ()
+        outputs: Any = getattr(model, "outputs", None) or ()
         if len(outputs) == 1 and not isinstance(self.loss_fn, dict | list):
             self._build_losses(outputs[0])
             self.built = True

@@ -142,10 +142,11 @@ def low_precision(subject: Subject, rng: np.random.Generator, dtype: str) -> Non
     half = ops.cast(ops.convert_to_tensor(y_pred), dtype)
     batch = y_true, numbers(half)
     expected = subject.reference(batch)
-    values = subject.function(batch)(y_true, half)
-    assert keras.backend.standardize_dtype(values.dtype) == dtype
-    rounding = {"float16": 2.0**-11, "bfloat16": 2.0**-8}[dtype]
-    close(numbers(values), expected, rtol=1.1 * rounding, atol=1e-6)
+    if not issubclass(subject.cls, StatefulLoss):  # which casts before it evaluates
+        values = subject.function(batch)(y_true, half)
+        assert keras.backend.standardize_dtype(values.dtype) == dtype
+        rounding = {"float16": 2.0**-11, "bfloat16": 2.0**-8}[dtype]
+        close(numbers(values), expected, rtol=1.1 * rounding, atol=1e-6)
     loss, _ = subject.make(batch, reduction="none")
     values = call(loss, y_true, half)
     assert keras.backend.standardize_dtype(values.dtype) == "float32"
@@ -277,7 +278,9 @@ def _network(y_pred: np.ndarray) -> keras.Model:
     size = int(np.prod(shape))
     inputs = keras.Input(shape)
     flat = keras.layers.Reshape((size,))(inputs)
-    same = keras.layers.Dense(size, kernel_initializer=keras.initializers.Identity())(flat)
+    # No `Identity` initializer: Keras before 3.7 cannot load a model with one.
+    change = keras.layers.Dense(size, kernel_initializer="zeros")(flat)
+    same = keras.layers.Add()([flat, change])
     return keras.Model(inputs, keras.layers.Reshape(shape)(same))
 
 

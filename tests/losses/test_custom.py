@@ -433,21 +433,31 @@ def test_a_definition_may_run_again():
     assert keras.saving.get_custom_objects()["tests>again"] is first
 
 
-def test_two_functions_of_one_name_are_refused():
-    def one():
-        def same(y_true, y_pred):
+def branches(squared):
+    if squared:
+
+        def branch(y_true, y_pred):
+            return ops.mean(ops.square(y_true - y_pred), axis=-1)
+
+    else:
+
+        def branch(y_true, y_pred):
             return ops.mean(y_true - y_pred, axis=-1)
 
-        return same
+    return branch
 
-    def other():
-        def same(y_true, y_pred):
-            return ops.mean(y_pred - y_true, axis=-1)
 
-        return same
+def elsewhere():
+    def branch(y_true, y_pred):
+        return ops.mean(y_pred - y_true, axis=-1)
 
-    as_loss(one())
-    with pytest.raises(ValueError, match=r"Another function is saved as 'tests>same'.*Rename"):
+    return branch
+
+
+@pytest.mark.parametrize("other", [lambda: branches(False), elsewhere], ids=["branch", "elsewhere"])
+def test_two_functions_of_one_name_are_refused(other):
+    as_loss(branches(True))
+    with pytest.raises(ValueError, match=r"Another function is saved as 'tests>branch'.*Rename"):
         as_loss(other())
 
 
