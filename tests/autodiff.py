@@ -61,7 +61,7 @@ def float64() -> Iterator[None]:
         import jax
         import jax.experimental
 
-        owner = jax if hasattr(jax, "enable_x64") else jax.experimental  # where it was before 0.8
+        owner = jax if hasattr(jax, "enable_x64") else jax.experimental  # its older place
         with owner.enable_x64(True):
             yield
     else:

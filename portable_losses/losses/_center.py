@@ -276,14 +276,15 @@ class SoftmaxCenterLoss(StatefulLoss):
         return self.center_loss.centers
 
     def build_state(self, dim: int) -> None:
-        expected = self.settings["num_classes"]
-        if dim != expected:
-            raise ValueError(
-                f"There must be num_classes={expected} logits per sample. Received: {dim}."
-            )
+        pass  # the centers are those of `center_loss`
 
     def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         classes = self.settings["num_classes"]
+        if y_pred.shape[-1] != classes:
+            raise ValueError(
+                f"There must be num_classes={classes} logits per sample. "
+                f"Received: {y_pred.shape[-1]}."
+            )
         if classes > 1 and tuple(y_true.shape[1:]) == (classes,):  # one-hot or soft
             softmax = categorical_crossentropy(y_true, y_pred, from_logits=True)
         else:
