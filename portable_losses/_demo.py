@@ -199,8 +199,8 @@ def _progress(
 
     if console.is_terminal:
         columns = (
-            TextColumn(f"{name:<22}"),
-            BarColumn(30),
+            TextColumn(f"{name:<21}"),
+            BarColumn(12),  # all of it fits into 80 columns
             MofNCompleteColumn(),
             TextColumn("{task.fields[status]}"),
         )
@@ -224,7 +224,6 @@ def run(
     model: str,
     epochs: int,
     seed: int,
-    data: Data | None = None,
     console: Console | None = None,
 ) -> dict[str, Any]:
     """Train both, print progress and the table, write `embeddings.png` and `results.json`.
@@ -235,14 +234,13 @@ def run(
         epochs: Epochs of each training.
         seed: Fixes initial weights and the order of samples: on a CPU the same seed gives the
             same figures, seconds aside.
-        data: What to train on; `digits()` if None.
         console: Where to print; standard output if None.
 
     Returns:
         What `results.json` holds.
     """
     console = console or Console(highlight=False)
-    data = data or digits()
+    data = digits()
     backend = keras.config.backend()
     console.print(
         f"{len(data.x_train)} training and {len(data.x_test)} test images of handwritten digits, "

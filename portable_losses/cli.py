@@ -224,7 +224,10 @@ def _print_rich(entries: list[Entry]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("class\nfunction", "family\nkind", "paper", show_lines=True)
+    table = Table(show_lines=True)
+    table.add_column("class\nfunction", no_wrap=True)
+    table.add_column("family\nkind", no_wrap=True)
+    table.add_column("paper")
     for entry in entries:
         table.add_row(
             Text.assemble((entry.cls, "bold"), f"\n{entry.name or ''}"),

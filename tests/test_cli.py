@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -210,7 +211,7 @@ def test_list_on_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     assert cli.main(["list"]) == 0
-    printed = capsys.readouterr().out
+    printed = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
     assert all(entry.cls in printed and (entry.name or "") in printed for entry in CATALOGUE)
     assert max(map(len, printed.splitlines())) <= 80
 

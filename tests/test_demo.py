@@ -1,4 +1,4 @@
-"""The main job on few images: same seed, same figures; what it prints and what it writes."""
+"""The main job in few epochs: same seed, same figures; what it prints and what it writes."""
 
 import io
 import json
@@ -10,19 +10,19 @@ from rich.console import Console
 
 from portable_losses import _demo
 
-
-@pytest.fixture(scope="module")
-def few():
-    """100 images for training and 50 for the test."""
-    data = _demo.digits()
-    return _demo.Data(data.x_train[:100], data.y_train[:100], data.x_test[:50], data.y_test[:50])
+OPTIONS = {"model": "mlp", "epochs": 5, "seed": 0}
 
 
-def run(folder, data, **options):
+def run(folder):
     """What the demo returns, and what it prints where there is no terminal."""
     printed = io.StringIO()
-    options = {"model": "mlp", "epochs": 1, "seed": 0, "data": data} | options
-    return _demo.run(folder, console=Console(file=printed, width=80), **options), printed.getvalue()
+    return _demo.run(folder, console=Console(file=printed, width=80), **OPTIONS), printed.getvalue()
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    return folder, *run(folder)
 
 
 def without_seconds(record):
@@ -46,42 +46,56 @@ def test_distances_by_hand():
     assert (within, between) == (0.5, 4.0)
 
 
-@pytest.mark.parametrize("model", ["cnn", "mlp"])
-def test_what_is_printed_and_written(few, tmp_path, model):
-    record, printed = run(tmp_path, few, model=model)
-    assert json.loads((tmp_path / "results.json").read_text()) == record
-    assert (record["model"], record["epochs"], record["seed"]) == (model, 1, 0)
-    alone, center = record["results"]
-    assert (alone["loss"], center["loss"]) == ("softmax alone", "softmax + center loss")
+@pytest.mark.parametrize("kind", ["cnn", "mlp"])
+def test_the_logits_are_linear_in_two_features(kind):
+    network = _demo.network(kind)
+    found = network.predict(_demo.digits().x_test[:3], verbose=0)
+    assert found["features"].shape == (3, 2)
+    kernel, bias = network.get_layer("logits").get_weights()
+    np.testing.assert_allclose(found["logits"], found["features"] @ kernel + bias, atol=1e-5)
+
+
+def test_what_is_written(once):
+    folder, record, _ = once
+    assert json.loads((folder / "results.json").read_text()) == record
+    assert {key: record[key] for key in OPTIONS} == OPTIONS and record["test_images"] == 599
     for result in record["results"]:
-        assert 0 <= result["accuracy"] <= 1 and result["seconds"] > 0
+        assert 0.3 < result["accuracy"] <= 1 and result["seconds"] > 0
         ratio = result["within_class_distance"] / result["between_class_distance"]
         assert result["within_over_between"] == pytest.approx(ratio)
-        assert f"{result['accuracy']:.1%}" in printed
 
-    assert "\x1b" not in printed and "\r" not in printed  # fit for a log
-    assert "softmax + center loss  epoch   1/1" in printed
-    assert f"weight {_demo.WEIGHT}, alpha {_demo.ALPHA}" in printed
-    for name in ("embeddings.png", "results.json"):
-        assert f"Wrote {tmp_path / name}\n" in printed
-
-    pixels = image.imread(tmp_path / "embeddings.png")[..., :3]
+    pixels = image.imread(folder / "embeddings.png")[..., :3]
     assert pixels.shape == (780, 1440, 3)
-    assert (tmp_path / "embeddings.png").stat().st_size < 300_000
+    assert (folder / "embeddings.png").stat().st_size < 300_000
     colored = np.ptp(pixels, axis=-1) > 0.2
     assert colored[:, :720].sum() > 1000 and colored[:, 720:].sum() > 1000
 
 
-def test_same_seed_same_figures(few, tmp_path):
-    first, again, other = (run(tmp_path, few, seed=seed)[0] for seed in (1, 1, 2))
-    assert without_seconds(first) == without_seconds(again)
-    assert without_seconds(first) != without_seconds(other)
+def test_what_is_printed_in_a_log(once):
+    folder, record, printed = once
+    assert "\x1b" not in printed and "\r" not in printed
+    for result in record["results"]:
+        assert f"{result['loss']:<22} epoch   5/5  loss" in printed
+        assert f"│ {result['loss']:<21} │    {result['accuracy']:.1%} │" in printed
+    assert f"weight {_demo.WEIGHT}, alpha {_demo.ALPHA}. 5 epochs, seed 0, " in printed
+    for name in ("embeddings.png", "results.json"):
+        assert f"Wrote {folder / name}\n" in printed
 
 
-def test_center_loss_draws_the_classes_together(few, tmp_path):
-    record, _ = run(tmp_path, few, epochs=20)
-    alone, center = record["results"]
-    assert center["within_over_between"] < 0.8 * alone["within_over_between"]
+def test_center_loss_draws_the_classes_together(once):
+    alone, center = once[1]["results"]
+    assert (alone["loss"], center["loss"]) == ("softmax alone", "softmax + center loss")
+    assert center["within_over_between"] < alone["within_over_between"]
+
+
+def test_same_seed_same_figures(once, tmp_path):
+    assert without_seconds(run(tmp_path)[0]) == without_seconds(once[1])
+
+
+def test_another_seed_other_figures(once):
+    options = {"center_weight": 0.0, "kind": "mlp", "epochs": 5, "report": lambda *_: None}
+    other = _demo.train(_demo.digits(), seed=1, **options)
+    assert other.within != once[1]["results"][0]["within_class_distance"]
 
 
 def test_the_picture_has_two_panels_with_centers():

@@ -105,7 +105,7 @@ def embeddings(
             linewidths=0,
             label=names[label],
         )
-    if centers is not None:
+    if centers is not None and classes:
         at = _centers(centers, classes)
         colors = [palette[label] for label in classes]
         ax.scatter(
