@@ -20,9 +20,9 @@ BACKENDS = ("tensorflow", "jax", "torch")
 # The lowest Keras that passes, found by trying and declared in pyproject.toml, with a backend of
 # its days: Keras pins none, and an old Keras meets a new backend's removals.
 OLDEST = {
-    "tensorflow": ("keras==3.5.0", "tensorflow==2.18.0"),
-    "jax": ("keras==3.5.0", "jax==0.4.31", "jaxlib==0.4.31"),
-    "torch": ("keras==3.5.0", "torch==2.13.0"),
+    "tensorflow": ("keras==3.6.0", "tensorflow==2.18.0"),
+    "jax": ("keras==3.6.0", "jax==0.4.31", "jaxlib==0.4.31"),
+    "torch": ("keras==3.6.0", "torch==2.13.0"),
 }
 
 parametrize_backend = nox.parametrize("backend", BACKENDS, ids=BACKENDS)

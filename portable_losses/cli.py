@@ -163,7 +163,7 @@ def _choose_backend(asked: str | None) -> tuple[str, str]:
         )
     if name not in installed:
         if not asked and not os.environ.get("KERAS_BACKEND"):
-            return installed[0], "being installed; to choose, use --backend or KERAS_BACKEND"
+            return installed[0], "what is installed; --backend or KERAS_BACKEND choose another"
         if name in _environment.BACKENDS:
             problem, remedy = "not installed", f", or pip install 'portable-losses[{name}]'"
         else:

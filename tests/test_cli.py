@@ -109,7 +109,7 @@ def test_an_installed_backend_is_taken_rather_than_failing(demo, monkeypatch, tm
     (tmp_path / "keras.json").write_text('{"backend": "openvino"}')
     monkeypatch.setattr(_environment, "installed_backends", lambda: [BACKEND])
     assert demo() == 0
-    assert capsys.readouterr().out.startswith(f"Backend: {BACKEND}, chosen by being installed")
+    assert capsys.readouterr().out.startswith(f"Backend: {BACKEND}, chosen by what is installed")
 
 
 @pytest.mark.parametrize("name", ["pytorch", "numpy"])

@@ -46,8 +46,8 @@ def get(identifier: Any) -> Callable[..., Any] | None:
             found = getattr(losses, name)
             return found() if isinstance(found, type) else found
     if isinstance(identifier, dict):
-        name = identifier.get("class_name")
-        if name in _NAMES and "module" not in identifier:
-            return getattr(losses, name).from_config(identifier["config"])
+        class_name = identifier.get("class_name")
+        if class_name in _NAMES and "module" not in identifier:
+            return getattr(losses, class_name).from_config(identifier["config"])
         return keras.saving.deserialize_keras_object(identifier)
     return keras.losses.get(identifier)
