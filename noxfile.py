@@ -65,7 +65,7 @@ def tests(session: nox.Session, backend: str) -> None:
     """The test suite on one backend, with the newest Keras."""
     install(session, f".[{backend}]", *group("test"))
     require_only(session, backend)
-    session.run("pytest", "-q", *session.posargs, env=environment(backend))
+    session.run("pytest", "-q", "-n", "auto", *session.posargs, env=environment(backend))
 
 
 @nox.session
@@ -74,7 +74,7 @@ def oldest(session: nox.Session, backend: str) -> None:
     """The test suite on one backend, with the lowest Keras that pyproject.toml declares."""
     install(session, *OLDEST[backend], f".[{backend}]", *group("test"))
     require_only(session, backend)
-    session.run("pytest", "-q", *session.posargs, env=environment(backend))
+    session.run("pytest", "-q", "-n", "auto", *session.posargs, env=environment(backend))
 
 
 @nox.session
