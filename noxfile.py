@@ -10,7 +10,7 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2024.10"
-nox.options.sessions = ["lint", "types", "wheel", "tests", "oldest(torch)"]
+nox.options.sessions = ["lint", "types", "wheel", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = False
 
@@ -47,16 +47,17 @@ def install(session: nox.Session, *packages: str) -> None:
 
 def require_only(session: nox.Session, backend: str) -> None:
     """Fail if another backend can be imported in this environment."""
-    session.run(
-        "python",
-        "-c",
-        "import importlib.util, sys; backend, *others = sys.argv[1:]; "
-        "found = [name for name in others if importlib.util.find_spec(name)]; "
-        "sys.exit(f'installed beside {backend}: {found}' if found else 0)",
-        backend,
-        *(name for name in BACKENDS if name != backend),
-        silent=True,
-    )
+    others = [name for name in BACKENDS if name != backend]
+    code = f"from importlib.util import find_spec; assert not list(filter(find_spec, {others}))"
+    session.run("python", "-c", code, silent=True)
+
+
+def run_tests(session: nox.Session, backend: str) -> None:
+    """All tests, a process per core; `nox -s ... -- -n0` for one process and a debugger."""
+    require_only(session, backend)
+    single = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+    command = ("pytest", "-q", "-n", "auto", *session.posargs)
+    session.run(*command, env=environment(backend) | single)
 
 
 @nox.session
@@ -64,8 +65,7 @@ def require_only(session: nox.Session, backend: str) -> None:
 def tests(session: nox.Session, backend: str) -> None:
     """The test suite on one backend, with the newest Keras."""
     install(session, f".[{backend}]", *group("test"))
-    require_only(session, backend)
-    session.run("pytest", "-q", "-n", "auto", *session.posargs, env=environment(backend))
+    run_tests(session, backend)
 
 
 @nox.session
@@ -73,8 +73,7 @@ def tests(session: nox.Session, backend: str) -> None:
 def oldest(session: nox.Session, backend: str) -> None:
     """The test suite on one backend, with the lowest Keras that pyproject.toml declares."""
     install(session, *OLDEST[backend], f".[{backend}]", *group("test"))
-    require_only(session, backend)
-    session.run("pytest", "-q", "-n", "auto", *session.posargs, env=environment(backend))
+    run_tests(session, backend)
 
 
 @nox.session
