@@ -9,6 +9,8 @@ import numpy as np
 from keras import ops
 
 BACKEND = keras.backend.backend()
+# Dynamo cannot trace the operations of a Keras before 3.15 in one graph.
+TRACES = BACKEND != "torch" or tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 15)
 
 
 def gradient(function: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
@@ -48,8 +50,8 @@ def compiled(function: Callable[..., Any], *, xla: bool = False) -> Callable[...
         case "torch":
             import torch
 
-            if tuple(map(int, keras.__version__.split(".")[:2])) < (3, 15):
-                return function  # Dynamo cannot trace the operations of an older Keras in one graph
+            if not TRACES:
+                return function
             torch._dynamo.reset()  # a limit on recompiling one line counts over all tests
             # "eager" runs what Dynamo captured: it proves one graph without compiling kernels.
             return torch.compile(function, fullgraph=True, backend="eager")

@@ -57,20 +57,26 @@ def per_sample(values: Tensor, y_pred: Any, name: str) -> Tensor:
 class Loss(keras.losses.Loss):
     """Abstract: a pure `function(y_true, y_pred, **settings)` as a Keras loss.
 
-    A subclass sets `function` and names its settings in `__init__`. It sets `elementwise` where
-    `function` is a mean over the elements of the last axis, each for itself: predictions `(N,)`
-    are then N samples of one element.
+    A subclass sets `function`. If that has settings, an `__init__` names them and puts them into
+    `self.settings`; the name of the loss is that of the function by default. A subclass sets
+    `elementwise` where `function` is a mean over the elements of the last axis, each for itself:
+    predictions `(N,)` are then N samples of one element.
     """
 
     function: ClassVar[Callable[..., Tensor]]
     elementwise: ClassVar[bool] = False
 
-    def __init__(self, *, name: str | None, reduction: str | None, dtype: Any, **settings: Any):
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+    ):
         require_reduction(reduction)
         # Keras before 3.7 knows fewer reductions, and it is `__call__` that reduces, not Keras.
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(name=name or self.function.__name__, dtype=dtype)
         self.reduction = reduction
-        self.settings = settings
+        self.settings: dict[str, Any] = {}
 
     def __call__(
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None

@@ -145,4 +145,5 @@ class Contrastive(Loss):
         dtype: Any = None,
     ):
         require_at_least("margin", margin, 0)
-        super().__init__(name=name, reduction=reduction, dtype=dtype, margin=margin)
+        super().__init__(reduction, name, dtype)
+        self.settings = {"margin": margin}

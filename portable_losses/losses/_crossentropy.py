@@ -275,14 +275,12 @@ class BinaryCrossentropy(Loss):
         dtype: Any = None,
     ):
         require_within("label_smoothing", label_smoothing, 0, 1)
-        super().__init__(
-            name=name,
-            reduction=reduction,
-            dtype=dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        super().__init__(reduction, name, dtype)
+        self.settings = {
+            "from_logits": from_logits,
+            "label_smoothing": label_smoothing,
+            "axis": axis,
+        }
 
 
 @register
@@ -306,14 +304,12 @@ class CategoricalCrossentropy(Loss):
         dtype: Any = None,
     ):
         require_within("label_smoothing", label_smoothing, 0, 1)
-        super().__init__(
-            name=name,
-            reduction=reduction,
-            dtype=dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        super().__init__(reduction, name, dtype)
+        self.settings = {
+            "from_logits": from_logits,
+            "label_smoothing": label_smoothing,
+            "axis": axis,
+        }
 
 
 @register
@@ -339,14 +335,8 @@ class SparseCategoricalCrossentropy(Loss):
         name: str | None = "sparse_categorical_crossentropy",
         dtype: Any = None,
     ):
-        super().__init__(
-            name=name,
-            reduction=reduction,
-            dtype=dtype,
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-            axis=axis,
-        )
+        super().__init__(reduction, name, dtype)
+        self.settings = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
 
     def counted(self, y_true: Tensor, y_pred: Tensor) -> Tensor | None:
         labels = _per_position(y_true, y_pred, self.settings["axis"])

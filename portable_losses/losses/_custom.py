@@ -126,7 +126,7 @@ class FunctionLoss(Loss):
             )
         settings = _complete(function, settings or {})
         self.registered_name = _register(function)
-        super().__init__(name=name or function.__name__, reduction=reduction, dtype=dtype)
+        super().__init__(reduction, name or function.__name__, dtype)
         self.__doc__ = function.__doc__
         self.function = function  # type: ignore[misc, method-assign]  # of the class elsewhere
         self.settings = settings

@@ -1,7 +1,5 @@
 """Hinge losses: no loss beyond the margin."""
 
-from typing import Any
-
 from keras import ops
 
 from portable_losses._inputs import as_pair
@@ -128,14 +126,6 @@ class Hinge(Loss):
     function = staticmethod(hinge)
     elementwise = True
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "hinge",
-        dtype: Any = None,
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-
 
 @register
 class SquaredHinge(Loss):
@@ -148,14 +138,6 @@ class SquaredHinge(Loss):
     function = staticmethod(squared_hinge)
     elementwise = True
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "squared_hinge",
-        dtype: Any = None,
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-
 
 @register
 class CategoricalHinge(Loss):
@@ -166,11 +148,3 @@ class CategoricalHinge(Loss):
     """
 
     function = staticmethod(categorical_hinge)
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "categorical_hinge",
-        dtype: Any = None,
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)

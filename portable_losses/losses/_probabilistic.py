@@ -1,7 +1,5 @@
 """Losses of distributions: of counts, and between two distributions."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
@@ -99,14 +97,6 @@ class Poisson(Loss):
     function = staticmethod(poisson)
     elementwise = True
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "poisson",
-        dtype: Any = None,
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-
 
 @register
 class KLDivergence(Loss):
@@ -117,11 +107,3 @@ class KLDivergence(Loss):
     """
 
     function = staticmethod(kl_divergence)
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "kl_divergence",
-        dtype: Any = None,
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)

@@ -47,7 +47,7 @@ def get(identifier: Any) -> Callable[..., Any] | None:
             return found() if isinstance(found, type) else found
     if isinstance(identifier, dict):
         class_name = identifier.get("class_name")
-        if class_name in _NAMES and "module" not in identifier:
+        if isinstance(class_name, str) and class_name in _NAMES and "module" not in identifier:
             return getattr(losses, class_name).from_config(identifier["config"])
         return keras.saving.deserialize_keras_object(identifier)
     return keras.losses.get(identifier)

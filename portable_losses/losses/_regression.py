@@ -331,14 +331,6 @@ class MeanSquaredError(Loss):
     function = staticmethod(mean_squared_error)
     elementwise = True
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_squared_error",
-        dtype: Any = None,
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-
 
 @register
 class RootMeanSquaredError(Loss):
@@ -359,7 +351,8 @@ class RootMeanSquaredError(Loss):
         name: str | None = "root_mean_squared_error",
         dtype: Any = None,
     ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype, axis=axis)
+        super().__init__(reduction, name, dtype)
+        self.settings = {"axis": axis}
 
 
 @register
@@ -373,14 +366,6 @@ class MeanAbsoluteError(Loss):
     function = staticmethod(mean_absolute_error)
     elementwise = True
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_absolute_error",
-        dtype: Any = None,
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-
 
 @register
 class MeanAbsolutePercentageError(Loss):
@@ -392,14 +377,6 @@ class MeanAbsolutePercentageError(Loss):
 
     function = staticmethod(mean_absolute_percentage_error)
     elementwise = True
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_absolute_percentage_error",
-        dtype: Any = None,
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
 
 
 @register
@@ -413,14 +390,6 @@ class MeanSquaredLogarithmicError(Loss):
     function = staticmethod(mean_squared_logarithmic_error)
     elementwise = True
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_squared_logarithmic_error",
-        dtype: Any = None,
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-
 
 @register
 class LogCosh(Loss):
@@ -432,14 +401,6 @@ class LogCosh(Loss):
 
     function = staticmethod(log_cosh)
     elementwise = True
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "log_cosh",
-        dtype: Any = None,
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
 
 
 @register
@@ -462,7 +423,8 @@ class Huber(Loss):
         dtype: Any = None,
     ):
         require_above("delta", delta, 0)
-        super().__init__(name=name, reduction=reduction, dtype=dtype, delta=delta)
+        super().__init__(reduction, name, dtype)
+        self.settings = {"delta": delta}
 
 
 @register
@@ -483,7 +445,8 @@ class CosineSimilarity(Loss):
         name: str | None = "cosine_similarity",
         dtype: Any = None,
     ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype, axis=axis)
+        super().__init__(reduction, name, dtype)
+        self.settings = {"axis": axis}
 
 
 @register
@@ -506,6 +469,5 @@ class ConfidencePenalizedSquaredError(Loss):
         dtype: Any = None,
     ):
         require_at_least("regularization_factor", regularization_factor, 0)
-        super().__init__(
-            name=name, reduction=reduction, dtype=dtype, regularization_factor=regularization_factor
-        )
+        super().__init__(reduction, name, dtype)
+        self.settings = {"regularization_factor": regularization_factor}

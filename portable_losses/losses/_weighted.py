@@ -161,7 +161,8 @@ class WeightedSquaredError(Loss):
         dtype: Any = None,
     ):
         weights = _as_setting(weights)
-        super().__init__(name=name, reduction=reduction, dtype=dtype, weights=weights)
+        super().__init__(reduction, name, dtype)
+        self.settings = {"weights": weights}
 
 
 @register
@@ -184,4 +185,5 @@ class WeightedRootError(Loss):
         dtype: Any = None,
     ):
         weights = _as_setting(weights)
-        super().__init__(name=name, reduction=reduction, dtype=dtype, weights=weights)
+        super().__init__(reduction, name, dtype)
+        self.settings = {"weights": weights}

@@ -78,7 +78,8 @@ SETTINGS = [(name, {}) for name in SHARED] + [
     ("categorical_crossentropy", {"from_logits": True}),
     ("categorical_crossentropy", {"label_smoothing": 0.2}),
     ("sparse_categorical_crossentropy", {"from_logits": True}),
-    ("sparse_categorical_crossentropy", {"ignore_class": 2}),
+    # `measured`: on PyTorch older ones fail on labels that are a NumPy array
+    pytest.param("sparse_categorical_crossentropy", {"ignore_class": 2}, marks=measured),
     ("cosine_similarity", {"axis": 0}),
     ("huber", {"delta": 0.3}),
 ]
