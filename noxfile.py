@@ -135,7 +135,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 @parametrize_backend
 def bench(session: nox.Session, backend: str) -> None:
-    """Time and memory beside Keras' own losses."""
+    """Time of value and gradient beside Keras' own losses, as ratios."""
     install(session, f".[{backend}]")
     session.run("python", "-m", "benchmarks.losses", *session.posargs, env=environment(backend))
 
