@@ -54,9 +54,15 @@ _CRAMMER = (
     "Machines, JMLR, 2001"
 )
 
+_DENG = (
+    "Deng, Guo, Xue and Zafeiriou, ArcFace: Additive Angular Margin Loss for Deep Face "
+    "Recognition, CVPR 2019"
+)
+
 CATALOGUE: tuple[Entry, ...] = (
     Entry("CenterLoss", "center_loss", "center", _WEN, stateful=True),
     Entry("SoftmaxCenterLoss", None, "center", _WEN, stateful=True),
+    Entry("ArcFace", "arcface", "margin", _DENG, peers={"pml": "ArcFaceLoss"}, stateful=True),
     Entry(
         "Contrastive",
         "contrastive",

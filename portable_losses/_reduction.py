@@ -41,9 +41,9 @@ def reduce(
     weights = None
     if mask is not None:
         mask = ops.cast(mask, "bool")
-        weights = _expand(ops.cast(mask, values.dtype), values, "mask")
+        weights = expand(ops.cast(mask, values.dtype), values, "mask")
     if sample_weight is not None:
-        sample_weight = _expand(ops.cast(sample_weight, values.dtype), values, "sample_weight")
+        sample_weight = expand(ops.cast(sample_weight, values.dtype), values, "sample_weight")
         weights = sample_weight if weights is None else weights * sample_weight
     if weights is not None:
         values = ops.where(ops.equal(weights, 0), ops.zeros_like(values), values * weights)
@@ -55,13 +55,13 @@ def reduce(
     if reduction == "mean_with_sample_weight" and weights is not None:
         count = ops.sum(weights)
     elif mask is not None:
-        count = ops.sum(_expand(ops.cast(mask, values.dtype), values, "mask"))
+        count = ops.sum(expand(ops.cast(mask, values.dtype), values, "mask"))
     else:
         count = ops.sum(ops.ones_like(values))
     return divide(total, count) / _backend.replicas()
 
 
-def _expand(weights: Tensor, values: Tensor, name: str) -> Tensor:
+def expand(weights: Tensor, values: Tensor, name: str) -> Tensor:
     """`weights` at the shape of `values`: of that shape up to axes of length 1, or its head."""
     have, want = list(weights.shape), list(values.shape)
     while len(have) > len(want) and have[-1] == 1:

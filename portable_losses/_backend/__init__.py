@@ -2,6 +2,8 @@
 
 Each backend has a module with the same functions:
 
+* `take_rows(table, rows)`: `table[rows]`, for a table that may be a variable's own value, without
+  reading all of it;
 * `with_rows_added(table, rows, values)`: a table with `table[rows] += values`, repeated rows
   adding up; and `add_rows_in_place(value, rows, values)`, the same to a variable's own value,
   which says whether it could;
@@ -49,6 +51,12 @@ def add_rows(variable: Any, rows: Tensor, values: Tensor) -> None:
         variable.assign(_module.with_rows_added(variable.value, rows, values))
 
 
+def take_rows(table: Any, rows: Tensor) -> Tensor:
+    """`table[rows]` of a variable or a tensor. A variable is never read back whole, which would
+    make the next update of its rows copy it (TensorFlow)."""
+    return _module.take_rows(table.value if isinstance(table, keras.Variable) else table, rows)
+
+
 def is_lost(variable: Any, tensor: Tensor) -> bool:
     """Whether an update of `variable`, computed from `tensor`, would reach nobody."""
     if stateless_scope.in_stateless_scope():
@@ -57,4 +65,4 @@ def is_lost(variable: Any, tensor: Tensor) -> bool:
     return _module.traces_without(variable, tensor)
 
 
-__all__ = ["add_rows", "concrete", "is_lost", "replicas"]
+__all__ = ["add_rows", "concrete", "is_lost", "replicas", "take_rows"]

@@ -8,6 +8,10 @@ from keras import ops
 from portable_losses._typing import Tensor
 
 
+def take_rows(table: Any, rows: Tensor) -> Tensor:
+    return ops.take(table, rows, axis=0)
+
+
 def with_rows_added(table: Tensor, rows: Tensor, values: Tensor) -> Tensor:
     return table + ops.segment_sum(values, rows, num_segments=table.shape[0])
 

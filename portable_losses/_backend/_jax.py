@@ -8,6 +8,10 @@ import numpy as np
 from portable_losses._typing import Tensor
 
 
+def take_rows(table: Any, rows: Tensor) -> Tensor:
+    return jax.numpy.take(table, rows, axis=0, mode="clip")
+
+
 def with_rows_added(table: Tensor, rows: Tensor, values: Tensor) -> Tensor:
     # Under a trainer that donates its state (Keras' does) XLA updates the rows in place.
     return table.at[rows].add(values)

@@ -12,6 +12,10 @@ def replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
+def take_rows(table: Any, rows: Tensor) -> Tensor:
+    return tf.gather(table, rows)  # of a variable: reads these rows
+
+
 def with_rows_added(table: Tensor, rows: Tensor, values: Tensor) -> Tensor:
     return tf.tensor_scatter_nd_add(tf.convert_to_tensor(table), rows[:, None], values)
 

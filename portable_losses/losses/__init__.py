@@ -1,6 +1,8 @@
 """Public losses: each as a pure function and as a class; losses with state as classes."""
 
 from portable_losses import _backend as _backend  # first: it explains a missing backend
+from portable_losses.losses._arcface import ArcFace as ArcFace
+from portable_losses.losses._arcface import arcface as arcface
 from portable_losses.losses._base import Loss as Loss
 from portable_losses.losses._base import StatefulLoss as StatefulLoss
 from portable_losses.losses._center import CenterLoss as CenterLoss
@@ -68,6 +70,7 @@ from portable_losses.losses._weighted import weighted_root_error as weighted_roo
 from portable_losses.losses._weighted import weighted_squared_error as weighted_squared_error
 
 __all__ = [
+    "ArcFace",
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalHinge",
@@ -92,6 +95,7 @@ __all__ = [
     "StatefulLoss",
     "WeightedRootError",
     "WeightedSquaredError",
+    "arcface",
     "as_loss",
     "binary_crossentropy",
     "categorical_crossentropy",

@@ -12,7 +12,7 @@ from keras import ops
 
 from portable_losses import _backend
 from portable_losses._inputs import is_float, require_reduction
-from portable_losses._reduction import mask_of, reduce
+from portable_losses._reduction import expand, mask_of, reduce
 from portable_losses._typing import ArrayLike, Tensor
 
 PACKAGE = "portable_losses"
@@ -115,7 +115,11 @@ class StatefulLoss(keras.layers.Layer):
     * `build_state(dim)`: creates the variables, `dim` being the last axis of the predictions;
     * `values(y_true, y_pred)`: one value per sample, with the state as it is;
     * `update(y_true, y_pred, counted)`: moves the state by the samples that are `counted` (not
-      masked, weight not 0); called in training only, after `values`, with no gradient.
+      masked, weight not 0); called in training only, after `values`, with no gradient. Where
+      `update_first` is set, it is called before: the values then see the state it left.
+
+    A loss whose samples see one another, or that does something else in training, overrides
+    `compute_values(y_true, y_pred, counted, training)`, which is `values` here.
 
     `loss(y_true, y_pred, sample_weight=None, training=True)` returns the reduced loss. `training`
     has to be said: whoever calls without it does not know whether the state should move, and
@@ -126,6 +130,8 @@ class StatefulLoss(keras.layers.Layer):
 
     In a hand-written loop under `jax.jit`, use `stateless_call`.
     """
+
+    update_first: ClassVar[bool] = False
 
     def __init__(self, *, name: str | None, reduction: str | None, dtype: Any, **settings: Any):
         require_reduction(reduction)
@@ -173,21 +179,26 @@ class StatefulLoss(keras.layers.Layer):
         training: bool = False,
     ) -> Tensor:
         y_pred = ops.cast(y_pred, self.state_dtype)
+        ones = ops.ones(ops.shape(y_pred)[:1], dtype=self.state_dtype)
+        counted = ops.ones_like(ones, dtype="bool")
         try:
-            values = ops.cast(self.values(y_true, y_pred), self.compute_dtype)
-            per_sample(values, y_pred, self.name)
+            moves = training and self.trainable  # a frozen loss stays as it is
+            if training:
+                self._require_tracked(y_pred)
+            for name, given in (("sample_weight", sample_weight), ("mask", y_pred_mask)):
+                if given is not None:
+                    weights = expand(ops.cast(given, ones.dtype), ones, name)
+                    counted = ops.logical_and(counted, ops.not_equal(weights, 0))
+            if moves and self.update_first:
+                self.update(y_true, ops.stop_gradient(y_pred), counted)
+            values = self.compute_values(y_true, y_pred, counted, training)
+            values = per_sample(ops.cast(values, self.compute_dtype), y_pred, self.name)
             loss = reduce(values, sample_weight, y_pred_mask, self.reduction)
+            if moves and not self.update_first:
+                self.update(y_true, ops.stop_gradient(y_pred), counted)
         except ValueError as error:
             error.add_note(f"Raised by the loss {self.name!r}, settings {self.settings}.")
             raise
-        if training:
-            self._require_tracked(y_pred)
-            counted = ops.ones(ops.shape(y_pred)[:1], dtype="bool")
-            for weights in (sample_weight, y_pred_mask):
-                if weights is not None:
-                    weights = ops.reshape(ops.cast(weights, "float32"), (-1,))
-                    counted = ops.logical_and(counted, ops.not_equal(weights, 0))
-            self.update(y_true, ops.stop_gradient(y_pred), counted)
         return loss
 
     def _require_tracked(self, y_pred: Tensor) -> None:
@@ -207,9 +218,22 @@ class StatefulLoss(keras.layers.Layer):
     def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         raise NotImplementedError
 
+    def compute_values(
+        self, y_true: Tensor, y_pred: Tensor, counted: Tensor, training: bool
+    ) -> Tensor:
+        return self.values(y_true, y_pred)
+
     def update(self, y_true: Tensor, y_pred: Tensor, counted: Tensor) -> None:
-        raise NotImplementedError
+        """Nothing moves but what the optimizer moves."""
 
     def get_config(self) -> dict[str, Any]:
         config = {"name": self.name, "reduction": self.reduction, "dtype": self.compute_dtype}
-        return {**config, **self.settings}
+        return {**config, "trainable": self.trainable, **self.settings}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "StatefulLoss":
+        config = dict(config)
+        trainable = config.pop("trainable", True)
+        loss = cls(**config)
+        loss.trainable = trainable
+        return loss

@@ -63,7 +63,8 @@ def center_loss(
     """
     require_choice("distance", distance, DISTANCES)
     x, dtype = as_float(y_pred)
-    centers = ops.cast(ops.convert_to_tensor(centers), x.dtype)
+    if not isinstance(centers, keras.Variable):
+        centers = ops.convert_to_tensor(centers)
     if len(x.shape) != 2 or len(centers.shape) != 2 or x.shape[1] != centers.shape[1]:
         raise ValueError(
             "Features must have shape (N, d) and centers (C, d). Received: "
@@ -71,7 +72,7 @@ def center_loss(
         )
     ids, valid = as_class_ids(y_true, centers.shape[0])
     require_same_batch(ids, x)
-    squares = ops.square(x - ops.take(centers, ids, axis=0))
+    squares = ops.square(x - ops.cast(_backend.take_rows(centers, ids), x.dtype))
     values = mean(squares) if distance == "mean" else 0.5 * ops.sum(squares, axis=-1)
     return ops.cast(poison(values, valid), dtype)
 
@@ -91,7 +92,7 @@ def move_centers(
     """
     ids, valid = as_class_ids(y_true, centers.shape[0])
     counted = ops.logical_and(counted, valid)
-    share = y_pred - ops.take(centers, ids, axis=0)
+    share = y_pred - _backend.take_rows(centers, ids)
     if update == "sum":
         share = (1 - alpha) * share
     else:

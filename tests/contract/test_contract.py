@@ -86,5 +86,10 @@ def test_fit(subject: Subject, rng: np.random.Generator):
 
 
 @one_setting
+def test_untracked(subject: Subject, rng: np.random.Generator):
+    checks.untracked(subject, rng)
+
+
+@one_setting
 def test_keras_file(subject: Subject, rng: np.random.Generator, tmp_path: Any):
     checks.keras_file(subject, rng, tmp_path)
