@@ -25,6 +25,9 @@ OLDEST = {
     "torch": ("keras==3.6.0", "torch==2.13.0"),
 }
 
+# Where one session leaves the figures that another shows beside its own.
+TF1_FIGURES = ROOT / ".nox" / "figures" / "center_update_tf1.json"
+
 parametrize_backend = nox.parametrize("backend", BACKENDS, ids=BACKENDS)
 
 
@@ -140,6 +143,41 @@ def bench(session: nox.Session, backend: str) -> None:
     session.run("python", "-m", "benchmarks.losses", *session.posargs, env=environment(backend))
 
 
+@nox.session(python="3.7", venv_backend="venv")
+def bench_centers_tf1(session: nox.Session) -> None:
+    """Time of a step of center loss on TensorFlow 1.15, for `bench_centers`. Needs `python3.7`."""
+    session.install("--upgrade", "pip")
+    session.install("tensorflow==1.15.5", "protobuf<3.21")
+    TF1_FIGURES.parent.mkdir(exist_ok=True)
+    session.run("python", "benchmarks/center_update_tf1.py", str(TF1_FIGURES))
+
+
+@nox.session
+@parametrize_backend
+def bench_centers(session: nox.Session, backend: str) -> None:
+    """Time and memory of a step of center loss, from a thousand classes to a million."""
+    install(session, f".[{backend}]")
+    command = ("python", "-m", "benchmarks.center_update", "--tf1", str(TF1_FIGURES))
+    session.run(*command, *session.posargs, env=environment(backend))
+
+
+@nox.session
+@parametrize_backend
+def bench_partial(session: nox.Session, backend: str) -> None:
+    """Time and memory of a step of ArcFace with all classes and with a share of them."""
+    install(session, f".[{backend}]")
+    command = ("python", "-m", "benchmarks.partial_fc", *session.posargs)
+    session.run(*command, env=environment(backend))
+
+
+@nox.session
+@parametrize_backend
+def examples(session: nox.Session, backend: str) -> None:
+    """Every loss with state trains on digits to a stated accuracy, and resumes from a file."""
+    install(session, f".[{backend}]", "scikit-learn")
+    session.run("python", "examples/digits.py", *session.posargs, env=environment(backend))
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     """The documentation, into site/; a broken link or name is an error."""
@@ -156,4 +194,15 @@ def oracle_tf1(session: nox.Session) -> None:
     new = Path(session.create_tmp()) / "golden"
     shutil.rmtree(new, ignore_errors=True)
     session.run("python", "tests/oracles/record_tf1.py", "--out", str(new), silent=True)
-    session.run("python", "tests/oracles/compare.py", str(new), "tests/oracles/golden")
+    compare = ("tests/oracles/compare.py", str(new), "tests/oracles/golden")
+    session.run("python", *compare, "center_", "joint_")
+
+
+@nox.session
+def oracle_pml(session: nox.Session) -> None:
+    """Record the golden figures of pytorch-metric-learning again and compare."""
+    session.install("-c", "constraints.txt", "torch", "pytorch-metric-learning==2.9.0")
+    new = Path(session.create_tmp()) / "golden"
+    shutil.rmtree(new, ignore_errors=True)
+    session.run("python", "tests/oracles/record_pml.py", "--out", str(new), silent=True)
+    session.run("python", "tests/oracles/compare.py", str(new), "tests/oracles/golden", "pml_")

@@ -9,6 +9,8 @@ gradient of the branch not taken is multiplied by 0, and `0 * inf` is NaN.
 `amax`, not `max`: on PyTorch the latter stops `torch.compile(fullgraph=True)`.
 """
 
+import math
+
 import keras
 from keras import ops
 
@@ -80,10 +82,34 @@ def normalize(x: Tensor, axis: int = -1) -> Tensor:
     return divide(x, norm(x, axis=axis, keepdims=True))
 
 
-def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
-    """log softmax x = x − m − log Σ exp(x − m), m = max x held constant."""
-    shifted = x - ops.stop_gradient(ops.amax(x, axis=axis, keepdims=True))
-    return shifted - ops.log(ops.sum(ops.exp(shifted), axis=axis, keepdims=True))
+def _largest_of(x: Tensor, mask: Tensor, axis: int) -> Tensor:
+    """The largest `x` where `mask` holds, or 0 where it holds nowhere; held constant."""
+    held = ops.where(mask, ops.stop_gradient(x), ops.full_like(x, -math.inf))
+    largest = ops.amax(held, axis=axis, keepdims=True)
+    return ops.where(largest > -math.inf, largest, ops.zeros_like(largest))
+
+
+def log_softmax(x: Tensor, axis: int = -1, mask: Tensor | None = None) -> Tensor:
+    """log softmax x = x − m − log Σ exp(x − m), m = max x held constant. With a mask: over the
+    entries where it holds, and 0 at the others."""
+    if mask is None:
+        shifted = x - ops.stop_gradient(ops.amax(x, axis=axis, keepdims=True))
+        return shifted - ops.log(ops.sum(ops.exp(shifted), axis=axis, keepdims=True))
+    zeros = ops.zeros_like(x)
+    shifted = ops.where(mask, x - _largest_of(x, mask, axis), zeros)
+    total = ops.sum(ops.where(mask, ops.exp(shifted), zeros), axis=axis, keepdims=True)
+    total = ops.where(total > 0, total, ops.ones_like(total))
+    return ops.where(mask, shifted - ops.log(total), zeros)
+
+
+def log1p_sum_exp(x: Tensor, mask: Tensor, axis: int = -1) -> Tensor:
+    """log(1 + Σ exp x) = m + log(exp(−m) + Σ exp(x − m)) over the entries where `mask` holds,
+    m = max(0, max x) held constant; 0 where it holds nowhere."""
+    zeros = ops.zeros_like(x)
+    largest = ops.relu(_largest_of(x, mask, axis))
+    total = ops.exp(ops.where(mask, x - largest, zeros))
+    total = ops.sum(ops.where(mask, total, zeros), axis=axis, keepdims=True)
+    return ops.squeeze(largest + ops.log(ops.exp(-largest) + total), axis=axis)
 
 
 def mean(x: Tensor, axis: int | tuple[int, ...] | None = -1, keepdims: bool = False) -> Tensor:

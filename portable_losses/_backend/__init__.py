@@ -7,6 +7,8 @@ Each backend has a module with the same functions:
 * `with_rows_added(table, rows, values)`: a table with `table[rows] += values`, repeated rows
   adding up; and `add_rows_in_place(value, rows, values)`, the same to a variable's own value,
   which says whether it could;
+* `with_rows_set(table, rows, values)` and `set_rows_in_place(value, rows, values)`: the same for
+  `table[rows] = values`, with rows that are all different;
 * `concrete(tensor)`: the values as a NumPy array, or None while they are being traced (or where
   a look would stall an accelerator);
 * `traces_without(variable, tensor)`: whether `tensor` is traced by a function of which `variable`
@@ -51,6 +53,14 @@ def add_rows(variable: Any, rows: Tensor, values: Tensor) -> None:
         variable.assign(_module.with_rows_added(variable.value, rows, values))
 
 
+def set_rows(variable: Any, rows: Tensor, values: Tensor) -> None:
+    """`variable[rows] = values`; `rows` must all be different. In place as `add_rows` is."""
+    if stateless_scope.in_stateless_scope() or not _module.set_rows_in_place(
+        variable.value, rows, values
+    ):
+        variable.assign(_module.with_rows_set(variable.value, rows, values))
+
+
 def take_rows(table: Any, rows: Tensor) -> Tensor:
     """`table[rows]` of a variable or a tensor. A variable is never read back whole, which would
     make the next update of its rows copy it (TensorFlow)."""
@@ -65,4 +75,4 @@ def is_lost(variable: Any, tensor: Tensor) -> bool:
     return _module.traces_without(variable, tensor)
 
 
-__all__ = ["add_rows", "concrete", "is_lost", "replicas", "take_rows"]
+__all__ = ["add_rows", "concrete", "is_lost", "replicas", "set_rows", "take_rows"]

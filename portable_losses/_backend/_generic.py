@@ -20,6 +20,14 @@ def add_rows_in_place(value: Any, rows: Tensor, values: Tensor) -> bool:
     return False
 
 
+def with_rows_set(table: Tensor, rows: Tensor, values: Tensor) -> Tensor:
+    return ops.scatter_update(table, ops.expand_dims(rows, 1), values)
+
+
+def set_rows_in_place(value: Any, rows: Tensor, values: Tensor) -> bool:
+    return False
+
+
 def concrete(tensor: Tensor) -> np.ndarray | None:
     try:
         return np.asarray(ops.convert_to_numpy(tensor))

@@ -21,6 +21,14 @@ def add_rows_in_place(value: Any, rows: Tensor, values: Tensor) -> bool:
     return False
 
 
+def with_rows_set(table: Tensor, rows: Tensor, values: Tensor) -> Tensor:
+    return table.at[rows].set(values, unique_indices=True)
+
+
+def set_rows_in_place(value: Any, rows: Tensor, values: Tensor) -> bool:
+    return False
+
+
 def concrete(tensor: Tensor) -> np.ndarray | None:
     if isinstance(tensor, jax.core.Tracer):
         return None

@@ -27,6 +27,17 @@ def add_rows_in_place(value: Any, rows: Tensor, values: Tensor) -> bool:
     return True
 
 
+def with_rows_set(table: Tensor, rows: Tensor, values: Tensor) -> Tensor:
+    return tf.tensor_scatter_nd_update(tf.convert_to_tensor(table), rows[:, None], values)
+
+
+def set_rows_in_place(value: Any, rows: Tensor, values: Tensor) -> bool:
+    if replicas() > 1:
+        return False
+    value.scatter_update(tf.IndexedSlices(values, rows))
+    return True
+
+
 def concrete(tensor: Tensor) -> np.ndarray | None:
     return tensor.numpy() if isinstance(tensor, tf.Tensor) and hasattr(tensor, "numpy") else None
 

@@ -9,6 +9,8 @@ from portable_losses._typing import Tensor
 
 
 def take_rows(table: Any, rows: Tensor) -> Tensor:
+    if table.ndim == 1:
+        return table.index_select(0, rows)
     return torch.nn.functional.embedding(rows, table)
 
 
@@ -19,6 +21,16 @@ def with_rows_added(table: Tensor, rows: Tensor, values: Tensor) -> Tensor:
 def add_rows_in_place(value: Any, rows: Tensor, values: Tensor) -> bool:
     with torch.no_grad():
         value.index_add_(0, rows, values)
+    return True
+
+
+def with_rows_set(table: Tensor, rows: Tensor, values: Tensor) -> Tensor:
+    return table.index_copy(0, rows.long(), values)
+
+
+def set_rows_in_place(value: Any, rows: Tensor, values: Tensor) -> bool:
+    with torch.no_grad():
+        value.index_copy_(0, rows.long(), values)
     return True
 
 

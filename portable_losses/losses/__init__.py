@@ -1,15 +1,34 @@
 """Public losses: each as a pure function and as a class; losses with state as classes."""
 
 from portable_losses import _backend as _backend  # first: it explains a missing backend
+from portable_losses.losses._adaptive_margin import AdaCos as AdaCos
+from portable_losses.losses._adaptive_margin import CurricularFace as CurricularFace
+from portable_losses.losses._adaptive_margin import adacos as adacos
+from portable_losses.losses._adaptive_margin import curricularface as curricularface
 from portable_losses.losses._arcface import ArcFace as ArcFace
+from portable_losses.losses._arcface import SubCenterArcFace as SubCenterArcFace
 from portable_losses.losses._arcface import arcface as arcface
+from portable_losses.losses._arcface import sub_center_arcface as sub_center_arcface
 from portable_losses.losses._base import Loss as Loss
 from portable_losses.losses._base import StatefulLoss as StatefulLoss
 from portable_losses.losses._center import CenterLoss as CenterLoss
 from portable_losses.losses._center import SoftmaxCenterLoss as SoftmaxCenterLoss
 from portable_losses.losses._center import center_loss as center_loss
+from portable_losses.losses._center_relatives import ContrastiveCenter as ContrastiveCenter
+from portable_losses.losses._center_relatives import IslandLoss as IslandLoss
+from portable_losses.losses._center_relatives import TripletCenter as TripletCenter
+from portable_losses.losses._center_relatives import contrastive_center as contrastive_center
+from portable_losses.losses._center_relatives import island_loss as island_loss
+from portable_losses.losses._center_relatives import triplet_center as triplet_center
+from portable_losses.losses._class_balanced import ClassBalanced as ClassBalanced
 from portable_losses.losses._contrastive import Contrastive as Contrastive
 from portable_losses.losses._contrastive import contrastive as contrastive
+from portable_losses.losses._cosface import CosFace as CosFace
+from portable_losses.losses._cosface import NormalizedSoftmax as NormalizedSoftmax
+from portable_losses.losses._cosface import P2SGrad as P2SGrad
+from portable_losses.losses._cosface import cosface as cosface
+from portable_losses.losses._cosface import normalized_softmax as normalized_softmax
+from portable_losses.losses._cosface import p2sgrad as p2sgrad
 from portable_losses.losses._crossentropy import BinaryCrossentropy as BinaryCrossentropy
 from portable_losses.losses._crossentropy import CategoricalCrossentropy as CategoricalCrossentropy
 from portable_losses.losses._crossentropy import (
@@ -29,10 +48,25 @@ from portable_losses.losses._hinge import SquaredHinge as SquaredHinge
 from portable_losses.losses._hinge import categorical_hinge as categorical_hinge
 from portable_losses.losses._hinge import hinge as hinge
 from portable_losses.losses._hinge import squared_hinge as squared_hinge
+from portable_losses.losses._instance import InstanceLoss as InstanceLoss
+from portable_losses.losses._instance import instance_loss as instance_loss
+from portable_losses.losses._memory import CrossBatchMemory as CrossBatchMemory
+from portable_losses.losses._multi_similarity import MultiSimilarity as MultiSimilarity
+from portable_losses.losses._multi_similarity import multi_similarity as multi_similarity
+from portable_losses.losses._partial import PartialFC as PartialFC
 from portable_losses.losses._probabilistic import KLDivergence as KLDivergence
 from portable_losses.losses._probabilistic import Poisson as Poisson
 from portable_losses.losses._probabilistic import kl_divergence as kl_divergence
 from portable_losses.losses._probabilistic import poisson as poisson
+from portable_losses.losses._proxies import ProxyLoss as ProxyLoss
+from portable_losses.losses._proxy_anchor import ProxyAnchor as ProxyAnchor
+from portable_losses.losses._proxy_anchor import proxy_anchor as proxy_anchor
+from portable_losses.losses._proxy_nca import ProxyNCA as ProxyNCA
+from portable_losses.losses._proxy_nca import proxy_nca as proxy_nca
+from portable_losses.losses._quality_margin import AdaFace as AdaFace
+from portable_losses.losses._quality_margin import MagFace as MagFace
+from portable_losses.losses._quality_margin import adaface as adaface
+from portable_losses.losses._quality_margin import magface as magface
 from portable_losses.losses._registry import get as get
 from portable_losses.losses._regression import (
     ConfidencePenalizedSquaredError as ConfidencePenalizedSquaredError,
@@ -64,37 +98,70 @@ from portable_losses.losses._regression import (
     mean_squared_logarithmic_error as mean_squared_logarithmic_error,
 )
 from portable_losses.losses._regression import root_mean_squared_error as root_mean_squared_error
+from portable_losses.losses._ring import RingLoss as RingLoss
+from portable_losses.losses._ring import ring_loss as ring_loss
+from portable_losses.losses._soft_triple import SoftTriple as SoftTriple
+from portable_losses.losses._soft_triple import soft_triple as soft_triple
+from portable_losses.losses._sphereface import SphereFace as SphereFace
+from portable_losses.losses._sphereface import sphereface as sphereface
+from portable_losses.losses._supcon import SupCon as SupCon
+from portable_losses.losses._supcon import supcon as supcon
 from portable_losses.losses._weighted import WeightedRootError as WeightedRootError
 from portable_losses.losses._weighted import WeightedSquaredError as WeightedSquaredError
 from portable_losses.losses._weighted import weighted_root_error as weighted_root_error
 from portable_losses.losses._weighted import weighted_squared_error as weighted_squared_error
 
 __all__ = [
+    "AdaCos",
+    "AdaFace",
     "ArcFace",
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalHinge",
     "CenterLoss",
+    "ClassBalanced",
     "ConfidencePenalizedSquaredError",
     "Contrastive",
+    "ContrastiveCenter",
+    "CosFace",
     "CosineSimilarity",
+    "CrossBatchMemory",
+    "CurricularFace",
     "Hinge",
     "Huber",
+    "InstanceLoss",
+    "IslandLoss",
     "KLDivergence",
     "LogCosh",
     "Loss",
+    "MagFace",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
+    "MultiSimilarity",
+    "NormalizedSoftmax",
+    "P2SGrad",
+    "PartialFC",
     "Poisson",
+    "ProxyAnchor",
+    "ProxyLoss",
+    "ProxyNCA",
+    "RingLoss",
     "RootMeanSquaredError",
+    "SoftTriple",
     "SoftmaxCenterLoss",
     "SparseCategoricalCrossentropy",
+    "SphereFace",
     "SquaredHinge",
     "StatefulLoss",
+    "SubCenterArcFace",
+    "SupCon",
+    "TripletCenter",
     "WeightedRootError",
     "WeightedSquaredError",
+    "adacos",
+    "adaface",
     "arcface",
     "as_loss",
     "binary_crossentropy",
@@ -103,20 +170,37 @@ __all__ = [
     "center_loss",
     "confidence_penalized_squared_error",
     "contrastive",
+    "contrastive_center",
+    "cosface",
     "cosine_similarity",
+    "curricularface",
     "get",
     "hinge",
     "huber",
+    "instance_loss",
+    "island_loss",
     "kl_divergence",
     "log_cosh",
+    "magface",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_squared_error",
     "mean_squared_logarithmic_error",
+    "multi_similarity",
+    "normalized_softmax",
+    "p2sgrad",
     "poisson",
+    "proxy_anchor",
+    "proxy_nca",
+    "ring_loss",
     "root_mean_squared_error",
+    "soft_triple",
     "sparse_categorical_crossentropy",
+    "sphereface",
     "squared_hinge",
+    "sub_center_arcface",
+    "supcon",
+    "triplet_center",
     "weighted_root_error",
     "weighted_squared_error",
 ]

@@ -15,6 +15,7 @@ from keras import ops
 
 from portable_losses._inputs import as_class_ids, as_float, poison, require_same_batch
 from portable_losses._numerics import norm, normalize
+from portable_losses._pairwise import dot
 from portable_losses._typing import ArrayLike, Tensor
 
 
@@ -49,13 +50,24 @@ def as_embeddings(y_pred: ArrayLike, proxies: ArrayLike) -> tuple[Tensor, Tensor
     return x, proxies, dtype
 
 
+def count_classes(proxies: Tensor, proxies_per_class: int) -> int:
+    """How many classes a table of proxies has."""
+    rows = proxies.shape[0]
+    if rows % proxies_per_class:
+        raise ValueError(
+            f"There must be {proxies_per_class} proxies for each class, one class after the other. "
+            f"Received: {rows} proxies, which is no multiple of {proxies_per_class}."
+        )
+    return rows // proxies_per_class
+
+
 def cosines(y_pred: ArrayLike, proxies: ArrayLike, proxies_per_class: int = 1) -> Tensor:
     """Cosine of each embedding to each class, `(N, C)`."""
     x, proxies, _ = as_embeddings(y_pred, proxies)
-    found = ops.matmul(normalize(x), ops.transpose(normalize(proxies)))
+    classes = count_classes(proxies, proxies_per_class)
+    found = dot(normalize(x), normalize(proxies))
     if proxies_per_class == 1:
         return found
-    classes = proxies.shape[0] // proxies_per_class
     return ops.amax(ops.reshape(found, (-1, classes, proxies_per_class)), axis=-1)
 
 
@@ -64,11 +76,11 @@ def angles(
 ) -> Angles:
     """All that a margin head needs to know of a batch."""
     x, proxies, dtype = as_embeddings(y_pred, proxies)
-    classes = proxies.shape[0] // proxies_per_class
+    classes = count_classes(proxies, proxies_per_class)
     ids, valid = as_class_ids(y_true, classes)
     require_same_batch(ids, x)
     x, proxies = normalize(x), normalize(proxies)
-    cosine, rows = ops.matmul(x, ops.transpose(proxies)), ids
+    cosine, rows = dot(x, proxies), ids
     if proxies_per_class > 1:
         cosine = ops.reshape(cosine, (-1, classes, proxies_per_class))
         of_own_class = ops.take_along_axis(cosine, ops.reshape(ids, (-1, 1, 1)), axis=1)
@@ -90,11 +102,15 @@ def with_angle_added(found: Angles, margin: float) -> Tensor:
     return ops.where(found.target > math.cos(math.pi - margin), moved, past)
 
 
+def own_class(found: Angles) -> Tensor:
+    """Which entry of `(N, C)` is that of the own class."""
+    classes = ops.arange(found.cosine.shape[1], dtype=found.ids.dtype)
+    return ops.equal(ops.expand_dims(found.ids, 1), ops.expand_dims(classes, 0))
+
+
 def margin_softmax(found: Angles, logits: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy per sample of `logits` `(N, C)` with that of the own class put at `target`."""
-    classes = ops.arange(logits.shape[1], dtype=found.ids.dtype)
-    own = ops.equal(ops.expand_dims(found.ids, 1), ops.expand_dims(classes, 0))
-    logits = ops.where(own, ops.expand_dims(target, 1), logits)
+    logits = ops.where(own_class(found), ops.expand_dims(target, 1), logits)
     largest = ops.stop_gradient(ops.amax(logits, axis=1))
     total = ops.sum(ops.exp(logits - ops.expand_dims(largest, 1)), axis=1)
     values = ops.log(total) + (largest - target)

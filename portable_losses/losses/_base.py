@@ -54,17 +54,33 @@ def per_sample(values: Tensor, y_pred: Any, name: str) -> Tensor:
     return values
 
 
+def counted_samples(
+    y_pred: Tensor, sample_weight: ArrayLike | None, mask: ArrayLike | None
+) -> Tensor:
+    """Which samples count, bool `(N,)`: those that are not masked and of a weight other than 0."""
+    ones = ops.ones(ops.shape(y_pred)[:1])
+    counted = ops.cast(ones, "bool")
+    for name, given in (("sample_weight", sample_weight), ("mask", mask)):
+        if given is not None:
+            given = expand(ops.cast(ops.cast(given, "bool"), ones.dtype), ones, name)
+            counted = ops.logical_and(counted, ops.cast(given, "bool"))
+    return counted
+
+
 class Loss(keras.losses.Loss):
     """Abstract: a pure `function(y_true, y_pred, **settings)` as a Keras loss.
 
     A subclass sets `function`. If that has settings, an `__init__` names them and puts them into
     `self.settings`; the name of the loss is that of the function by default. A subclass sets
     `elementwise` where `function` is a mean over the elements of the last axis, each for itself:
-    predictions `(N,)` are then N samples of one element.
+    predictions `(N,)` are then N samples of one element. It sets `sees_others` where the value of
+    a sample depends on others of the batch: `function` then takes `mask`, bool `(N,)`, and only
+    samples that count (not masked, weight not 0) may have an influence.
     """
 
     function: ClassVar[Callable[..., Tensor]]
     elementwise: ClassVar[bool] = False
+    sees_others: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -84,7 +100,10 @@ class Loss(keras.losses.Loss):
         mask = mask_of(y_pred)
         y_true, y_pred = _cast(y_true, self.dtype), _cast(y_pred, self.dtype)
         try:
-            values = per_sample(self.call(y_true, y_pred), y_pred, self.name)
+            others = {}
+            if self.sees_others:
+                others["mask"] = counted_samples(y_pred, sample_weight, mask)
+            values = per_sample(self.call(y_true, y_pred, **others), y_pred, self.name)
             values = ops.cast(values, self.dtype)
             counted = self.counted(y_true, y_pred)
             if counted is not None:
@@ -94,10 +113,10 @@ class Loss(keras.losses.Loss):
             error.add_note(f"Raised by the loss {self.name!r}, settings {self.settings}.")
             raise
 
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+    def call(self, y_true: Tensor, y_pred: Tensor, **others: Any) -> Tensor:
         if self.elementwise and len(y_pred.shape) == 1:
             y_pred = ops.expand_dims(y_pred, -1)
-        return type(self).function(y_true, y_pred, **self.settings)
+        return type(self).function(y_true, y_pred, **self.settings, **others)
 
     def counted(self, y_true: Tensor, y_pred: Tensor) -> Tensor | None:
         """A mask of the values that count, beside the mask of `y_pred`; None where all do."""
@@ -179,16 +198,15 @@ class StatefulLoss(keras.layers.Layer):
         training: bool = False,
     ) -> Tensor:
         y_pred = ops.cast(y_pred, self.state_dtype)
-        ones = ops.ones(ops.shape(y_pred)[:1], dtype=self.state_dtype)
-        counted = ops.ones_like(ones, dtype="bool")
         try:
             moves = training and self.trainable  # a frozen loss stays as it is
             if training:
                 self._require_tracked(y_pred)
-            for name, given in (("sample_weight", sample_weight), ("mask", y_pred_mask)):
-                if given is not None:
-                    weights = expand(ops.cast(given, ones.dtype), ones, name)
-                    counted = ops.logical_and(counted, ops.not_equal(weights, 0))
+            counted = counted_samples(y_pred, sample_weight, y_pred_mask)
+            if sample_weight is not None or y_pred_mask is not None:
+                # What does not count may be NaN, and 0 · NaN is NaN in a gradient by the state.
+                rows = ops.reshape(counted, (-1,) + (1,) * (len(y_pred.shape) - 1))
+                y_pred = ops.where(rows, y_pred, ops.zeros_like(y_pred))
             if moves and self.update_first:
                 self.update(y_true, ops.stop_gradient(y_pred), counted)
             values = self.compute_values(y_true, y_pred, counted, training)

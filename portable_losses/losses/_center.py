@@ -1,5 +1,6 @@
 """Center loss: features are drawn to the center of their class, centers follow the features."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -8,23 +9,22 @@ from keras import ops
 from portable_losses import _backend
 from portable_losses._inputs import (
     as_class_ids,
-    as_float,
     poison,
     require_at_least,
     require_choice,
-    require_count,
     require_same_batch,
 )
 from portable_losses._numerics import mean
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import StatefulLoss, register
+from portable_losses.losses._centered import CenteredLoss, as_features, rows_of
 from portable_losses.losses._crossentropy import (
     categorical_crossentropy,
     sparse_categorical_crossentropy,
 )
 
 DISTANCES = ("half_sum", "mean")
-UPDATES = ("count", "sum", "mean")
+UPDATES = ("count", "sum", "mean", "gradient")
 CENTER_REDUCTIONS = ("per_sample", "half_sum")
 
 
@@ -61,18 +61,22 @@ def center_loss(
         >>> [float(value) for value in values]
         [2.5, 0.0]
     """
+    return _distances(y_true, y_pred, centers, distance, rows_of)
+
+
+def _distances(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    centers: ArrayLike,
+    distance: str,
+    read: Callable[[Any, Tensor], Tensor],
+) -> Tensor:
+    """`center_loss`, where `read` takes the rows from the table."""
     require_choice("distance", distance, DISTANCES)
-    x, dtype = as_float(y_pred)
-    if not isinstance(centers, keras.Variable):
-        centers = ops.convert_to_tensor(centers)
-    if len(x.shape) != 2 or len(centers.shape) != 2 or x.shape[1] != centers.shape[1]:
-        raise ValueError(
-            "Features must have shape (N, d) and centers (C, d). Received: "
-            f"y_pred.shape={tuple(x.shape)}, centers.shape={tuple(centers.shape)}."
-        )
+    x, centers, dtype = as_features(y_pred, centers)
     ids, valid = as_class_ids(y_true, centers.shape[0])
     require_same_batch(ids, x)
-    squares = ops.square(x - ops.cast(_backend.take_rows(centers, ids), x.dtype))
+    squares = ops.square(x - ops.cast(read(centers, ids), x.dtype))
     values = mean(squares) if distance == "mean" else 0.5 * ops.sum(squares, axis=-1)
     return ops.cast(poison(values, valid), dtype)
 
@@ -107,28 +111,37 @@ def move_centers(
 
 
 @register
-class CenterLoss(StatefulLoss):
+class CenterLoss(CenteredLoss):
     r"""Center loss with its centers, which move towards the features in training.
 
     $$ \ell_i = \tfrac12 \lVert x_i - c_{y_i} \rVert^2, \qquad
        c_j \leftarrow c_j - \alpha \frac{\sum_{y_i = j} (c_j - x_i)}{1 + n_j} $$
 
     with $n_j$ samples of class $j$ in the batch. The loss sees the centers from before the
-    update. No gradient flows into the centers.
+    update. No gradient flows into the centers, unless `update="gradient"` asks for it.
 
     Give it to `portable_losses.training.LossModel` or `LossEndpoint`; it holds state, so
     `model.compile(loss=...)` refuses it. Samples that are masked or of weight 0 move no center.
+    `set_class_means(y_true, embeddings)` lets centers start as class means, and
+    `get_logits(embeddings)` classifies by the nearest center.
 
     Args:
         num_classes: The number of classes, $C$.
         embedding_dim: The length $d$ of a feature vector; taken from the first batch if None.
-        alpha: The step $\alpha$ of the centers, 0.5 in the paper. With `update="sum"` it is what
-            facenet calls alfa: the share of a center that is *kept*.
-        update: `"count"`, the rule above; `"mean"`, which divides by $n_j$; or `"sum"`,
+        alpha: The step $\alpha$ of the centers, 0.5 as in the paper if None. With
+            `update="sum"` it is what facenet calls alfa: the share of a center that is *kept*.
+            With `update="gradient"` there is none.
+        update: `"count"`, the rule above; `"mean"`, which divides by $n_j$; `"sum"`,
             facenet's $c_j \leftarrow c_j - (1 - \alpha) \sum (c_j - x_i)$, which overshoots
-            when $n_j (1 - \alpha) > 1$.
+            when $n_j (1 - \alpha) > 1$; or `"gradient"`, where centers are trainable weights
+            and the optimizer moves them by the gradient of the reduced loss, as in most PyTorch
+            code and in Keras code that keeps centers in an `Embedding`.
         distance: `"half_sum"`, the loss above; or `"mean"`, facenet's mean of squares over $d$.
         centers_initializer: Where centers start; zeros, as in TF1 code.
+        learning_rate_multiplier: With `update="gradient"`, how many times the optimizer's steps
+            a center takes. PyTorch code often gives centers an optimizer of their own: this is
+            the ratio of the two rates. The variable `centers` is the center divided by it;
+            `table()` gives the centers.
         reduction, name, dtype: As for any Keras loss. The paper's sum over the batch is
             `reduction="sum"`. Centers are kept in float32 (float64 for `dtype="float64"`).
 
@@ -145,6 +158,9 @@ class CenterLoss(StatefulLoss):
         Approach for Deep Face Recognition", ECCV 2016. Facenet: Florian Schroff, Dmitry
         Kalenichenko and James Philbin, CVPR 2015, in David Sandberg's implementation.
 
+    Where peers differ: common PyTorch code averages $\lVert x_i - c_{y_i} \rVert^2$ over the batch,
+    without the half.
+
     Examples:
         >>> loss = CenterLoss(num_classes=2, embedding_dim=2, alpha=1.0)
         >>> float(loss([0, 0], [[2.0, 0.0], [4.0, 0.0]], training=True))
@@ -157,57 +173,58 @@ class CenterLoss(StatefulLoss):
         self,
         num_classes: int,
         embedding_dim: int | None = None,
-        alpha: float = 0.5,
+        alpha: float | None = None,
         update: str = "count",
         distance: str = "half_sum",
         centers_initializer: Any = "zeros",
+        learning_rate_multiplier: float = 1.0,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "center_loss",
         dtype: Any = None,
     ):
-        require_count("num_classes", num_classes)
         require_choice("update", update, UPDATES)
         require_choice("distance", distance, DISTANCES)
-        require_at_least("alpha", alpha, 0)
+        learned = update == "gradient"
+        if learned and alpha is not None:
+            raise ValueError(
+                "With update='gradient' the optimizer moves the centers, and `alpha` has no role. "
+                f"Received: alpha={alpha!r}. Leave it out; `learning_rate_multiplier` sets the "
+                "pace of the centers."
+            )
+        if not learned and learning_rate_multiplier != 1:
+            raise ValueError(
+                "`learning_rate_multiplier` is for update='gradient'. Received: "
+                f"learning_rate_multiplier={learning_rate_multiplier!r} with update={update!r}, "
+                "where `alpha` sets the pace of the centers."
+            )
+        if not learned:
+            alpha = 0.5 if alpha is None else alpha
+            require_at_least("alpha", alpha, 0)
         super().__init__(
+            num_classes,
+            embedding_dim,
+            centers_initializer,
+            learning_rate_multiplier,
+            trains=learned,
             name=name,
             reduction=reduction,
             dtype=dtype,
-            num_classes=num_classes,
-            embedding_dim=embedding_dim,
             alpha=alpha,
             update=update,
             distance=distance,
         )
-        self.centers_initializer = keras.initializers.get(centers_initializer)
-        if embedding_dim is not None:
-            self.build((None,), (None, require_count("embedding_dim", embedding_dim)))
-
-    def build_state(self, dim: int) -> None:
-        expected = self.settings["embedding_dim"]
-        if expected not in (None, dim):
-            raise ValueError(
-                f"The features must have length embedding_dim={expected}. Received: length {dim}."
-            )
-        self.centers = self.add_weight(
-            name="centers",
-            shape=(self.settings["num_classes"], dim),
-            initializer=self.centers_initializer,
-            dtype=self.state_dtype,
-            trainable=False,
-            aggregation="mean",  # replicas move copies; all go on with their mean
-        )
 
     def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return center_loss(y_true, y_pred, self.centers, distance=self.settings["distance"])
+        def scaled(centers: Any, ids: Tensor) -> Tensor:  # no more rows than the batch needs
+            return self.scaled(rows_of(centers, ids))
+
+        read = scaled if self.trains else _backend.take_rows
+        return _distances(y_true, y_pred, self.centers, self.settings["distance"], read)
 
     def update(self, y_true: Tensor, y_pred: Tensor, counted: Tensor) -> None:
         alpha, rule = self.settings["alpha"], self.settings["update"]
-        move_centers(self.centers, y_true, y_pred, counted, alpha, rule)
-
-    def get_config(self) -> dict[str, Any]:
-        initializer = keras.initializers.serialize(self.centers_initializer)
-        return {**super().get_config(), "centers_initializer": initializer}
+        if rule != "gradient":
+            move_centers(self.centers, y_true, y_pred, counted, alpha, rule)
 
 
 @register

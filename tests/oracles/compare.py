@@ -1,6 +1,7 @@
-"""Whether two recordings of golden figures agree: `python compare.py NEW GOLDEN`.
+"""Whether two recordings of golden figures agree: `python compare.py NEW GOLDEN [PREFIX ...]`.
 
-Runs where the recorder runs: on old Pythons, with NumPy alone.
+With prefixes, only files whose names begin with one of them are looked at. Runs where the
+recorders run: on old Pythons, with NumPy alone.
 """
 
 import sys
@@ -23,12 +24,13 @@ def differences(new, golden):
             if not np.array_equal(ours, theirs):
                 yield f"{key} differs"
         # another processor may add float32 in another order
-        elif not np.allclose(ours, theirs, rtol=1e-5, atol=1e-6):
+        elif not np.allclose(ours, theirs, rtol=1e-5, atol=1e-6, equal_nan=True):
             yield f"{key} differs by up to {np.abs(ours - theirs).max()}"
 
 
-def main(new, golden):
+def main(new, golden, *prefixes):
     names = {path.name for folder in (new, golden) for path in Path(folder).glob("*.npz")}
+    names = {name for name in names if name.startswith(prefixes or "")}
     found = [] if names else ["nothing is recorded"]
     arrays = 0
     for name in sorted(names):

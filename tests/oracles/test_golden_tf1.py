@@ -186,6 +186,6 @@ def test_update_rules_by_hand(rule, expected):
 
 
 def test_every_file_says_what_made_it():
-    for path in GOLDEN.glob("*.npz"):
+    for path in [*GOLDEN.glob("center_*.npz"), *GOLDEN.glob("joint_*.npz")]:
         made_by = json.loads(str(load(path)["versions"]))
         assert made_by["tensorflow"] == "1.15.5"

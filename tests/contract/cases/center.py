@@ -38,6 +38,27 @@ def softmax_center_loss(
     return reference.softmax_cross_entropy(y_true, y_pred) + weight * values
 
 
+def triplet_center(y_true, y_pred, *, num_classes, centers, **settings):
+    return reference.triplet_center(y_true, y_pred, centers, **settings)
+
+
+def contrastive_center(y_true, y_pred, *, num_classes, centers, **settings):
+    return reference.contrastive_center(y_true, y_pred, centers, **settings)
+
+
+def island_loss(y_true, y_pred, *, num_classes, centers, weight=10.0, **settings):
+    return reference.island_loss(y_true, y_pred, centers, weight)
+
+
+def turn(loss):
+    loss.radius.assign(1.5)
+    return {"radius": np.array(1.5, "float32")}
+
+
+def ring_loss(y_true, y_pred, *, radius, **settings):
+    return reference.ring_loss(y_pred, radius, **settings)
+
+
 def edges(dim):
     zeros, ones = np.zeros((4, dim), "float32"), np.ones((4, dim), "float32")
     one_class = np.zeros(4, "int32")
@@ -55,7 +76,7 @@ CASES = {
         batch=batch,
         settings=(
             {"num_classes": CLASSES},
-            {"num_classes": CLASSES, "embedding_dim": DIM, "distance": "mean", "update": "sum"},
+            {"num_classes": CLASSES, "distance": "mean", "update": "gradient"},
         ),
         degenerate=edges(DIM),
         prepare=move,
@@ -66,5 +87,34 @@ CASES = {
         settings=({"num_classes": CLASSES}, {"num_classes": CLASSES, "weight": 0.5}),
         degenerate=edges(CLASSES),
         prepare=move,
+    ),
+    "TripletCenter": Case(
+        reference=triplet_center,
+        batch=batch,
+        settings=({"num_classes": CLASSES}, {"num_classes": CLASSES, "margin": 0.5}),
+        degenerate=edges(DIM),
+        prepare=move,
+    ),
+    "ContrastiveCenter": Case(
+        reference=contrastive_center,
+        batch=batch,
+        settings=({"num_classes": CLASSES}, {"num_classes": CLASSES, "delta": 1e-3}),
+        degenerate=edges(DIM),
+        prepare=move,
+    ),
+    "IslandLoss": Case(
+        reference=island_loss,
+        batch=batch,
+        settings=({"num_classes": CLASSES}, {"num_classes": CLASSES, "weight": 0.1, "alpha": 0.1}),
+        degenerate=edges(DIM),
+        prepare=move,
+    ),
+    "RingLoss": Case(
+        reference=ring_loss,
+        batch=batch,
+        settings=({}, {"weight": 0.01}),
+        degenerate=edges(DIM),
+        kinks=(([0, 1], [[0.0, 0.0], [0.0, 3.0]], [[0.0, 0.0], [0.0, 1.5]]),),
+        prepare=turn,
     ),
 }

@@ -20,7 +20,7 @@ def move(loss):
     return {"proxies": proxies}
 
 
-def edges():
+def edges(far=1e20):
     """Embeddings on a proxy, opposite to it, zero, equal, far; one class; one sample."""
     ids, ones = np.zeros(4, "int32"), np.ones((4, DIM), "float32")
     return {
@@ -28,24 +28,43 @@ def edges():
         "opposite to the proxy": (ids, -ones),
         "zero embeddings": (np.arange(4, dtype="int32"), 0 * ones),
         "batch of one": (ids[:1] + 1, ones[:1]),
-        "far away": (ids + 2, 1e20 * ones),
+        "far away": (ids + 2, far * ones),
         "tiny": (ids + 2, 1e-30 * ones),
     }
 
 
-def arcface(y_true, y_pred, *, num_classes, proxies, **settings):
-    return reference.arcface(y_true, y_pred, proxies, **settings)
+def stated(function):
+    """`function` of the references, which does not ask for the number of classes."""
+
+    def reference(y_true, y_pred, *, num_classes, proxies, **settings):
+        return function(y_true, y_pred, proxies, **settings)
+
+    return reference
 
 
-CASES = {
-    "ArcFace": Case(
-        reference=arcface,
+def case(function, *settings, far=1e20):
+    return Case(
+        reference=stated(function),
         batch=batch,
-        settings=(
-            {"num_classes": CLASSES},
-            {"num_classes": CLASSES, "margin": 1.2, "scale": 4.0},
-        ),
-        degenerate=edges(),
+        settings=tuple({"num_classes": CLASSES, **chosen} for chosen in settings),
+        degenerate=edges(far),
         prepare=move,
     )
+
+
+# Under a scale of 64 a gradient of 100 is left with few digits in its small components: here a
+# lower one, and the default in tests/losses/test_margin.py.
+CASES = {
+    "ArcFace": case(reference.arcface, {"scale": 16.0}, {"margin": 1.2, "scale": 4.0}),
+    "SubCenterArcFace": case(
+        reference.sub_center_arcface,
+        {"scale": 16.0},
+        {"sub_centers": 2, "margin": 0.9, "scale": 4.0},
+    ),
+    "CosFace": case(reference.cosface, {"scale": 16.0}, {"margin": 0.1, "scale": 4.0}),
+    "NormalizedSoftmax": case(reference.normalized_softmax, {}, {"temperature": 0.5}),
+    "P2SGrad": case(reference.p2sgrad, {}),
+    # Its logits are as long as the embedding. XLA computes a logit once more where it needs it
+    # again, and from 1e9 on the two differ by more than an exponential can take.
+    "SphereFace": case(reference.sphereface, {}, {"margin": 3, "scale": 2.0}, far=1e6),
 }

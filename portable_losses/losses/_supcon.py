@@ -1,0 +1,98 @@
+"""Supervised contrastive loss: a softmax over all others, averaged over those of one's class."""
+
+from typing import Any
+
+from keras import ops
+
+from portable_losses._inputs import require_above
+from portable_losses._numerics import divide, log_softmax, masked_mean
+from portable_losses._pairwise import cosine, masks, pairs
+from portable_losses._typing import ArrayLike, Tensor
+from portable_losses.losses._base import Loss, register
+
+
+@register
+def supcon(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    temperature: float = 0.1,
+    ref_labels: ArrayLike | None = None,
+    ref_embeddings: ArrayLike | None = None,
+    ref_mask: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+) -> Tensor:
+    r"""Supervised contrastive loss, $\mathcal{L}_{out}$ of the paper.
+
+    $$ \ell_i = \frac{N}{N_+} \frac{-1}{|P(i)|} \sum_{p \in P(i)} \log
+       \frac{e^{\cos(x_i, x_p) / \tau}}{\sum_{a \in A(i)} e^{\cos(x_i, x_a) / \tau}} $$
+
+    with $A(i)$ all references of anchor $i$ but itself, and $P(i)$ those of its class. An anchor
+    without any has the value 0. The factor makes the mean over the batch one over the $N_+$
+    anchors that have some.
+
+    Args:
+        y_true: Ids `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+        y_pred: Embeddings, shape `(N, d)`; normalised here.
+        temperature: The paper's $\tau$.
+        ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
+            shape `(M, d)`. None of them counts as the anchor itself.
+        ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
+        mask: Which samples of the batch count, bool `(N,)`.
+
+    Returns:
+        One value per anchor, shape `(N,)`, in the dtype of `y_pred`.
+
+    Raises:
+        ValueError: for shapes that do not fit, or a temperature not above 0.
+
+    References:
+        Prannay Khosla, Piotr Teterwak, Chen Wang, Aaron Sarna, Yonglong Tian, Phillip Isola, Aaron
+        Maschinot, Ce Liu and Dilip Krishnan, "Supervised Contrastive Learning", NeurIPS 2020.
+
+    Where peers differ:
+        pytorch-metric-learning's `SupConLoss` has the same mean. But it is 0 where no pair of the
+        batch is of different classes, and anchors whose loss rounds to 0 do not count in its
+        mean. The authors' code averages over all anchors, those without a positive as 0,
+        multiplies by $\tau / 0.07$, and takes several views of a sample as `(N, views, d)`: stack
+        them here, and repeat the labels.
+
+    Examples:
+        >>> values = supcon([0, 0, 1], [[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]], temperature=1.0)
+        >>> [round(float(value), 4) for value in values]  # log(1 + e^-1) * 3 / 2
+        [0.4699, 0.4699, 0.0]
+    """
+    require_above("temperature", temperature, 0)
+    found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
+    positive, negative = masks(found)
+    logits = cosine(found.x, found.ref_x) / temperature
+    chances = log_softmax(logits, axis=1, mask=ops.logical_or(positive, negative))
+    values = -masked_mean(chances, positive, axis=1)
+    useful = ops.logical_and(found.counted, ops.any(positive, axis=1))
+    values = ops.where(useful, values, ops.zeros_like(values))
+    samples, anchors = (ops.sum(ops.cast(m, values.dtype)) for m in (found.counted, useful))
+    return ops.cast(values * divide(samples, anchors), found.dtype)
+
+
+@register
+class SupCon(Loss):
+    """Supervised contrastive loss of the batch; see `supcon` for the formula and the paper.
+
+    Args:
+        temperature: The paper's temperature.
+        reduction, name, dtype: As for any Keras loss.
+    """
+
+    function = staticmethod(supcon)
+    sees_others = True
+
+    def __init__(
+        self,
+        temperature: float = 0.1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "supcon",
+        dtype: Any = None,
+    ):
+        require_above("temperature", temperature, 0)
+        super().__init__(reduction, name, dtype)
+        self.settings = {"temperature": temperature}

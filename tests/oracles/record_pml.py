@@ -1,0 +1,238 @@
+"""Record what losses of pytorch-metric-learning compute, as golden figures.
+
+Runs with torch, pytorch-metric-learning and NumPy alone, and writes small `.npz` files. README.md
+beside this file says what they hold. Names, settings and layouts are those of `portable_losses`.
+"""
+
+import argparse
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytorch_metric_learning
+import torch
+from pytorch_metric_learning import losses
+
+CLASSES, DIM = 5, 4
+STEPS, STEP_SIZE = 6, 4  # of the losses with a memory
+
+
+def same(settings):
+    return settings
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to get a loss out of the peer.
+
+    Attributes:
+        peer: Its class.
+        settings: Two times our settings, or one time if there are none.
+        arguments: From our settings to the peer's.
+        weights: The peer's name of the proxies; None where the loss has none.
+    """
+
+    peer: type
+    settings: tuple[dict, ...]
+    arguments: Callable[[dict], dict] = same
+    weights: str | None = "W"
+
+
+RECIPES = {
+    "arcface": Recipe(
+        losses.ArcFaceLoss,
+        ({"margin": 0.5, "scale": 64.0}, {"margin": 1.2, "scale": 4.0}),
+        lambda ours: {**ours, "margin": np.degrees(ours["margin"])},
+    ),
+    "sub_center_arcface": Recipe(
+        losses.SubCenterArcFaceLoss,
+        (
+            {"sub_centers": 3, "margin": 0.5, "scale": 64.0},
+            {"sub_centers": 2, "margin": 0.3, "scale": 8.0},
+        ),
+        lambda ours: {**ours, "margin": np.degrees(ours["margin"])},
+    ),
+    "cosface": Recipe(
+        losses.CosFaceLoss,
+        ({"margin": 0.35, "scale": 64.0}, {"margin": 0.2, "scale": 4.0}),
+    ),
+    "sphereface": Recipe(
+        losses.SphereFaceLoss,
+        ({"margin": 4, "scale": 1.0}, {"margin": 3, "scale": 2.0}),
+    ),
+    "normalized_softmax": Recipe(
+        losses.NormalizedSoftmaxLoss, ({"temperature": 0.05}, {"temperature": 0.5})
+    ),
+    "p2sgrad": Recipe(losses.P2SGradLoss, ({},), weights="weight"),
+    "proxy_nca": Recipe(
+        losses.ProxyNCALoss,
+        ({"temperature": 1.0}, {"temperature": 0.125}),
+        lambda ours: {"softmax_scale": 1 / ours["temperature"]},
+        weights="proxies",
+    ),
+    "proxy_anchor": Recipe(
+        losses.ProxyAnchorLoss,
+        ({"margin": 0.1, "alpha": 32.0}, {"margin": 0.3, "alpha": 4.0}),
+        weights="proxies",
+    ),
+    "soft_triple": Recipe(
+        losses.SoftTripleLoss,
+        (
+            {"centers_per_class": 3, "la": 20.0, "gamma": 0.1, "margin": 0.01, "tau": 0.0},
+            {"centers_per_class": 2, "la": 5.0, "gamma": 0.5, "margin": 0.2, "tau": 0.0},
+        ),
+        lambda ours: {key: value for key, value in ours.items() if key != "tau"},  # it has none
+        weights="fc",
+    ),
+    "instance_loss": Recipe(losses.InstanceLoss, ({"gamma": 64.0}, {"gamma": 4.0}), weights=None),
+    "supcon": Recipe(losses.SupConLoss, ({"temperature": 0.1}, {"temperature": 0.5}), weights=None),
+    "multi_similarity": Recipe(
+        losses.MultiSimilarityLoss,
+        (
+            {"alpha": 2.0, "beta": 50.0, "base": 0.5},
+            {"alpha": 1.0, "beta": 10.0, "base": 0.2},
+        ),
+        weights=None,
+    ),
+}
+MEMORY_SIZE = 6  # full after one step and a half: the second batch stands at its end and start
+
+
+def draw_weights(random, rows_per_class):
+    """Rows of each class one after the other; one of class 0 and one of 1 lie on an axis."""
+    weights = random.normal(size=[CLASSES * rows_per_class, DIM])
+    weights[0] = [2, 0, 0, 0]
+    weights[rows_per_class] = [0, 0.5, 0, 0]
+    return weights.astype("float32")
+
+
+def draw_batches(random, weights):
+    """Labels and embeddings by the name of the batch, all of one size."""
+    embeddings = random.normal(size=[6, DIM]).astype("float32")
+    batches = {
+        "ordinary": ([3, 0, 4, 1, 0, 3], embeddings),
+        "duplicates": ([1, 1, 0, 2, 0, 3], embeddings[[0, 0, 1, 1, 2, 2]]),
+        "one_class": ([2, 2, 2, 2, 2, 2], embeddings),
+        "classes_absent": ([3, 1, 1, 3, 3, 1], embeddings),
+    }
+    axes = np.eye(DIM, dtype="float32")
+    if weights is None:
+        batches["all_distinct"] = (range(6), embeddings)
+        opposite = np.stack([axes[0], -axes[0], axes[1], -2 * axes[1], 3 * axes[0], axes[2]])
+        batches["opposite"] = ([0, 0, 1, 1, 2, 2], opposite)
+    else:
+        # At an angle of exactly 0 or π in every precision: two to the proxy of their own class,
+        # two to that of another; and two somewhere.
+        on = np.stack([3 * axes[0], axes[1], axes[0], 4 * axes[1], *embeddings[:2]])
+        batches["on_proxies"] = ([0, 1, 3, 0, 2, 4], on)
+        batches["opposite_to_proxies"] = ([0, 1, 3, 0, 2, 4], -on)
+    return {name: (np.array(y, "int32"), x) for name, (y, x) in batches.items()}
+
+
+def differentiate(loss, labels, embeddings, weights=None):
+    """The peer's scalar and its gradients by embeddings and by weights, in float64."""
+    x = torch.tensor(embeddings, dtype=torch.float64, requires_grad=True)
+    value = loss(x, torch.tensor(labels, dtype=torch.int64))
+    by = [x] if weights is None else [x, weights]
+    slopes = torch.autograd.grad(value, by, allow_unused=True, materialize_grads=True)
+    return (value.detach().numpy(), *(slope.numpy() for slope in slopes))
+
+
+def record(seed, recipe, settings, one_sample=False):
+    """The figures of all batches; of a batch with one sample alone."""
+    random = np.random.RandomState(seed)
+    arguments = recipe.arguments(settings)
+    recorded = {"settings": json.dumps(settings)}
+    weights = parameter = None
+    if recipe.weights is None:
+        loss = recipe.peer(**arguments)
+    else:
+        size = "descriptors_dim" if recipe.peer is losses.P2SGradLoss else "embedding_size"
+        loss = recipe.peer(**arguments, num_classes=CLASSES, **{size: DIM})
+        rows = settings.get("sub_centers") or settings.get("centers_per_class") or 1
+        weights = draw_weights(random, rows)
+        parameter = getattr(loss, recipe.weights)
+        recorded.update(num_classes=np.int32(CLASSES), weights=weights)
+    batches = draw_batches(random, weights)
+    if one_sample:
+        labels, embeddings = batches["ordinary"]
+        batches = {"one_sample": (labels[:1], embeddings[:1])}
+    figures = []
+    for labels, embeddings in batches.values():
+        if parameter is not None:
+            # Set anew each time, for P2SGrad divides its weights by their lengths in place.
+            parameter.data = torch.tensor(transposed(recipe, weights), dtype=torch.float64)
+        value, by_x, *by_weights = differentiate(loss, labels, embeddings, parameter)
+        figures.append((value, by_x, *(transposed(recipe, slope) for slope in by_weights)))
+    recorded["batches"] = np.array(list(batches))
+    recorded["labels"], recorded["embeddings"] = map(np.stack, zip(*batches.values(), strict=True))
+    keys = ("loss", "gradient", "weights_gradient")[: len(figures[0])]
+    recorded.update(zip(keys, map(np.stack, zip(*figures, strict=True)), strict=True))
+    return recorded
+
+
+def transposed(recipe, weights):
+    """From our layout to the peer's, or back: some have proxies in rows as we do."""
+    return weights if recipe.weights == "proxies" else weights.T.copy()
+
+
+def record_memory(seed, name, settings):
+    """A few steps of a loss against its own batch and the memory of those before."""
+    random = np.random.RandomState(seed)
+    recipe = RECIPES[name]
+    inner = recipe.peer(**recipe.arguments(settings))
+    # The peer counts the step's own batch too.
+    size = MEMORY_SIZE + STEP_SIZE
+    loss = losses.CrossBatchMemory(inner, embedding_size=DIM, memory_size=size)
+    labels = random.randint(3, size=[STEPS, STEP_SIZE]).astype("int32")
+    labels[1] = 1  # a step of one class
+    embeddings = random.normal(size=[STEPS, STEP_SIZE, DIM]).astype("float32")
+    embeddings[3] = embeddings[2]  # samples that the memory holds already
+    steps = [differentiate(loss, *step) for step in zip(labels, embeddings, strict=True)]
+    value, gradient = map(np.stack, zip(*steps, strict=True))
+    return {
+        "settings": json.dumps({"loss": {"name": name, **settings}, "memory_size": MEMORY_SIZE}),
+        "labels": labels,
+        "embeddings": embeddings,
+        "loss": value,
+        "gradient": gradient,
+    }
+
+
+def versions():
+    """What made the figures, as JSON."""
+    made_by = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "pytorch-metric-learning": pytorch_metric_learning.__version__,
+        "numpy": np.__version__,
+    }
+    return json.dumps(made_by, sort_keys=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    beside = Path(__file__).resolve().parent / "golden"
+    parser.add_argument("--out", default=beside, type=Path, help="folder for the .npz files")
+    folder = parser.parse_args().out
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)  # two recordings then agree in every bit
+    files = {}
+    for seed, (name, recipe) in enumerate(RECIPES.items()):
+        for i, settings in enumerate(recipe.settings):
+            files[f"{name}_{i}"] = record(seed, recipe, settings)
+        files[f"{name}_one_sample"] = record(seed, recipe, recipe.settings[-1], one_sample=True)
+    for seed, name in enumerate(["supcon", "multi_similarity"], start=100):
+        for i, settings in enumerate(RECIPES[name].settings):
+            files[f"memory_{name}_{i}"] = record_memory(seed, name, settings)
+    for name, recorded in files.items():
+        path = folder / f"pml_{name}.npz"
+        np.savez_compressed(path, versions=versions(), **recorded)
+        print(f"{path.name}: {path.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
