@@ -43,7 +43,8 @@ class CrossBatchMemory(StatefulLoss):
     Anchors are the samples of the batch. Their references are the other samples of the batch, held
     constant, and the memory: the last `memory_size` samples of earlier steps, as the network of
     that time embedded them. Gradients flow to anchors alone. After a training step the batch
-    goes into memory, and the oldest samples go out.
+    goes into memory, and the oldest samples go out. A sample that comes again meets its earlier
+    self there, as another of its class.
 
     Samples that are masked, of weight 0 or not finite do not go into memory. In evaluation the
     value is that which training would give, with the memory as it is; the memory does not move.
@@ -71,7 +72,7 @@ class CrossBatchMemory(StatefulLoss):
         pytorch-metric-learning's `CrossBatchMemory` counts the batch among the `memory_size`
         samples: there `memory_size=M` is `M - B` here, with batches of `B`. It also moves in
         evaluation. The authors' code adds the loss of the batch alone, with its gradient to both
-        sides, and a sample is also compared with its own copy in memory.
+        sides, and compares a sample with its own copy in memory as well.
 
     Examples:
         >>> from portable_losses.losses import SupCon

@@ -54,18 +54,10 @@ def test_low_precision(subject: Subject, dtype: str, rng: np.random.Generator):
     checks.low_precision(subject, rng, dtype)
 
 
-@pytest.mark.parametrize(
-    ("subject", "batch"),
-    [
-        pytest.param(
-            Subject(getattr(losses, name), case, case.settings[0]), batch, id=f"{name}-{label}"
-        )
-        for name, case in sorted(CASES.items())
-        for label, batch in case.degenerate.items()
-    ],
-)
-def test_degenerate(subject: Subject, batch: Any):
-    checks.degenerate(subject, batch)
+@one_setting
+def test_degenerate(subject: Subject):
+    if subject.case.degenerate:
+        checks.degenerate(subject, subject.case.degenerate)
 
 
 @pytest.mark.parametrize(
