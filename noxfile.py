@@ -25,6 +25,12 @@ OLDEST = {
     "torch": ("keras==3.6.0", "torch==2.13.0"),
 }
 
+# JAX compiles every operation that a test calls, which is half of the time. What a test compiles on
+# purpose asks for the optimisations that users get (tests/autodiff.py).
+QUICK_XLA = (
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false "
+    "--xla_cpu_parallel_codegen_split_count=1"
+)
 # Where one session leaves the figures that another shows beside its own.
 TF1_FIGURES = ROOT / ".nox" / "figures" / "center_update_tf1.json"
 
@@ -55,12 +61,12 @@ def require_only(session: nox.Session, backend: str) -> None:
     session.run("python", "-c", code, silent=True)
 
 
-def run_tests(session: nox.Session, backend: str) -> None:
+def run_tests(session: nox.Session, backend: str, env: dict[str, str] | None = None) -> None:
     """All tests, a process per core; `nox -s ... -- -n0` for one process and a debugger."""
     require_only(session, backend)
     single = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     command = ("pytest", "-q", "-n", "auto", *session.posargs)
-    session.run(*command, env=environment(backend) | single)
+    session.run(*command, env=environment(backend) | single | (env or {}))
 
 
 @nox.session
@@ -68,7 +74,7 @@ def run_tests(session: nox.Session, backend: str) -> None:
 def tests(session: nox.Session, backend: str) -> None:
     """The test suite on one backend, with the newest Keras."""
     install(session, f".[{backend}]", *group("test"))
-    run_tests(session, backend)
+    run_tests(session, backend, {"XLA_FLAGS": QUICK_XLA} if backend == "jax" else {})
 
 
 @nox.session

@@ -150,7 +150,7 @@ class StatefulLoss(keras.layers.Layer):
     In a hand-written loop under `jax.jit`, use `stateless_call`.
     """
 
-    update_first: ClassVar[bool] = False
+    update_first: bool = False
 
     def __init__(self, *, name: str | None, reduction: str | None, dtype: Any, **settings: Any):
         require_reduction(reduction)

@@ -151,7 +151,7 @@ class FunctionLoss(Loss):
         tensor = ops.convert_to_tensor(value)
         return ops.cast(tensor, self.dtype) if is_float(tensor) else tensor
 
-    def call(self, y_true: Any, y_pred: Any) -> Tensor:
+    def call(self, y_true: Any, y_pred: Any, **others: Any) -> Tensor:
         if self.cast_labels:
             y_true = keras.tree.map_structure(lambda x: ops.cast(x, self.dtype), y_true)
         if not keras.tree.is_nested(y_true) and not keras.tree.is_nested(y_pred):

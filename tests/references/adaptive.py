@@ -16,7 +16,7 @@ def rows(y_true, y_pred, proxies):
 
 
 def adacos(y_true, y_pred, proxies, scale):
-    """X. Zhang et al., CVPR 2019, equation 1 with normalised vectors, for a given scale."""
+    """X. Zhang et al., CVPR 2019: softmax of scaled cosines, for a given scale."""
     return np.array(
         [
             cross_entropy(scale * np.cos(thetas), label)
@@ -26,12 +26,12 @@ def adacos(y_true, y_pred, proxies, scale):
 
 
 def adacos_start(classes):
-    """Equation 12, the fixed scale; held to log 2."""
+    """The fixed scale, where the dynamic one starts; held to log 2."""
     return max(np.sqrt(2) * np.log(classes - 1), np.log(2)) if classes > 1 else np.log(2)
 
 
 def adacos_step(y_true, y_pred, proxies, counted, scale):
-    """Equations 13 to 15; held to [log 2, 100]."""
+    """The dynamic scale of the next step; held to [log 2, 100]."""
     total, own = 0.0, []
     for (label, _, thetas), counts in zip(rows(y_true, y_pred, proxies), counted, strict=True):
         if counts:
@@ -46,7 +46,7 @@ def adacos_step(y_true, y_pred, proxies, counted, scale):
 
 
 def curricularface(y_true, y_pred, proxies, t, margin=0.5, scale=64.0):
-    """Y. Huang et al., CVPR 2020, equations 4, 5 and 10; past π − m as the authors' code has it."""
+    """Y. Huang et al., CVPR 2020, for a given t; past π − m as the authors' code has it."""
     values = []
     for label, _, thetas in rows(y_true, y_pred, proxies):
         own, logits = thetas[label], []
@@ -84,8 +84,8 @@ def magface(
     scale=64.0,
     easy_margin=False,
 ):
-    """Q. Meng et al., CVPR 2021, equations 2 and 3 with section 3.2's m and g; past π − m, or a
-    right angle, as the authors' code has it."""
+    """Q. Meng et al., CVPR 2021, with its linear m and its g; past π − m, or a right angle, as the
+    authors' code has it."""
     values = []
     for label, length, thetas in rows(y_true, y_pred, proxies):
         a = min(max(length, l_a), u_a)
@@ -110,7 +110,7 @@ def adaface(
     scale=64.0,
     lengths=None,
 ):
-    """M. Kim et al., CVPR 2022, equations 14 to 17, with the bounds and the ε of the authors' code.
+    """M. Kim et al., CVPR 2022, with the bounds and the ε of the authors' code.
 
     `lengths` may be given apart from the embeddings: the paper lets no gradient through them.
     """
@@ -127,7 +127,7 @@ def adaface(
 
 
 def adaface_step(y_pred, counted, norm_mean, norm_std, t_alpha=0.01):
-    """Equation 13, with the alpha of the authors' code; std over N − 1 as torch's."""
+    """Running means, with the alpha of the authors' code; std over N − 1 as torch's."""
     lengths = [
         min(max(np.linalg.norm(x), 1e-3), 100.0)
         for x, counts in zip(np.asarray(y_pred, "float64"), counted, strict=True)
