@@ -178,11 +178,13 @@ def test_the_demo_from_end_to_end(tmp_path):
 def test_control_c_while_training(tmp_path):
     options = ["demo", "--epochs", "10000", "--model", "mlp", "--out", str(tmp_path)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([*COMMAND, *options], **pipes) as running:
+    # A shell starts what it runs in the background with Control-C ignored, and that is inherited.
+    listening = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with subprocess.Popen([*COMMAND, *options], **pipes, **listening) as running:
         while "training and" not in (line := running.stdout.readline()):
             assert line, running.stderr.read()
         running.send_signal(signal.SIGINT)
-        _, errors = running.communicate()
+        _, errors = running.communicate(timeout=60)
     assert running.returncode == 130
     assert errors.splitlines()[-1] == "portable-losses: interrupted"
     assert not list(tmp_path.iterdir())
