@@ -179,8 +179,9 @@ def test_control_c_while_training(tmp_path):
     options = ["demo", "--epochs", "10000", "--model", "mlp", "--out", str(tmp_path)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     # A shell starts what it runs in the background with Control-C ignored, and that is inherited.
-    listening = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
-    with subprocess.Popen([*COMMAND, *options], **pipes, **listening) as running:
+    listen = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL)"
+    listen = [sys.executable, "-c", f"{listen}; os.execv(sys.argv[1], sys.argv[1:])"]
+    with subprocess.Popen([*listen, *COMMAND, *options], **pipes) as running:
         while "training and" not in (line := running.stdout.readline()):
             assert line, running.stderr.read()
         running.send_signal(signal.SIGINT)
