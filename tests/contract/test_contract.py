@@ -9,6 +9,7 @@ import pytest
 
 from portable_losses import losses
 from portable_losses._catalogue import CATALOGUE
+from tests.autodiff import BACKEND
 from tests.contract import cases, checks
 from tests.contract.case import Case
 from tests.contract.checks import Subject
@@ -43,6 +44,7 @@ def test_clause(subject: Subject, clause: str, rng: np.random.Generator):
     checks.CLAUSES[clause](subject, rng)
 
 
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="`value` compiles it elsewhere")
 @one_setting
 def test_xla(subject: Subject, rng: np.random.Generator):
     checks.xla(subject, rng)
@@ -77,7 +79,14 @@ def test_fit(subject: Subject, rng: np.random.Generator):
     checks.fit(subject, rng)
 
 
-@one_setting
+@pytest.mark.parametrize(
+    "subject",
+    [
+        pytest.param(Subject(getattr(losses, name), case, case.settings[0]), id=name)
+        for name, case in sorted(CASES.items())
+        if ENTRIES[name].stateful
+    ],
+)
 def test_untracked(subject: Subject, rng: np.random.Generator):
     checks.untracked(subject, rng)
 
