@@ -14,7 +14,17 @@ from keras import ops
 from portable_losses import _backend
 
 from . import _k_math as math
-from ._k_inputs import axes_of, cast, dtype_of, floating, is_float, like, operation, reduced_axes, tensor
+from ._k_inputs import (
+    axes_of,
+    cast,
+    dtype_of,
+    floating,
+    is_float,
+    like,
+    operation,
+    reduced_axes,
+    tensor,
+)
 
 
 @operation("K.sigmoid")
@@ -154,7 +164,9 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
         part = ops.where(positive, output, zeros) - output * target
         return part + ops.log1p(ops.exp(ops.where(positive, -output, output)))
     p, epsilon = _clipped(output), keras.config.epsilon()
-    return -(target * ops.log(p + epsilon) + (1 - target) * ops.log(1 - p + epsilon))
+    # The relu changes nothing, but keeps XLA from adding the 1 and the ε first: 1 − p is that small.
+    rest = ops.relu(1 - p) + epsilon
+    return -(target * ops.log(p + epsilon) + (1 - target) * ops.log(rest))
 
 
 @operation("K.binary_focal_crossentropy")

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from portable_losses import _backend
+
 from ._k_inputs import cast, floating, operation, tensor, values_of
 
 
@@ -45,34 +47,31 @@ def ctc_batch_cost(y_true: Any, y_pred: Any, input_length: Any, label_length: An
     """Loss `(N, 1)` of labels `(N, L)` given probabilities `(N, T, C)`; lengths are `(N, 1)`. The
     probabilities plus ε are brought to a sum of 1 again.
 
+    Infinite where the labels do not fit into the steps, with a blank between repeated ones.
+
     Raises:
-        ValueError: for more labels than there are steps to put them in, where that can be seen; in
-            a compiled step such a loss is infinite, or very large (JAX).
+        ValueError: for more labels than steps, where that can be seen.
     """
     y_true, y_pred = cast(tensor(y_true), "int32"), floating(y_pred)
-    lengths = [cast(ops.squeeze(tensor(n), -1), "int32") for n in (input_length, label_length)]
-    _require_room(y_true, *lengths)
+    steps, lengths = (
+        cast(ops.squeeze(tensor(n), -1), "int32") for n in (input_length, label_length)
+    )
+    seen = _backend.concrete(lengths > steps)
+    if seen is not None and np.any(seen):
+        raise ValueError(
+            "There are more labels than time steps to put them in. Received: "
+            f"input_length={values_of(steps).tolist()}, label_length={values_of(lengths).tolist()}."
+        )
     logits = ops.log(y_pred + keras.config.epsilon())
-    classes = y_pred.shape[-1]
     # What follows the labels is no label, but must be a class.
-    inside = ops.expand_dims(ops.arange(ops.shape(y_true)[1], dtype="int32"), 0)
-    labels = ops.where(inside < ops.expand_dims(lengths[1], 1), y_true, ops.zeros_like(y_true))
-    cost = ops.ctc_loss(labels, logits, lengths[1], lengths[0], mask_index=classes - 1)
+    size = ops.shape(y_true)[1]
+    inside = ops.expand_dims(ops.arange(size, dtype="int32"), 0) < ops.expand_dims(lengths, 1)
+    labels = ops.where(inside, y_true, ops.zeros_like(y_true))
+    cost = ops.ctc_loss(labels, logits, lengths, steps, mask_index=y_pred.shape[-1] - 1)
+    again = ops.logical_and(ops.equal(labels[:, 1:], labels[:, :-1]), inside[:, 1:])
+    needed = lengths + ops.sum(cast(again, "int32"), axis=1)
+    cost = ops.where(needed > steps, ops.full_like(cost, float("inf")), cost)
     return ops.expand_dims(cost, 1)
-
-
-def _require_room(y_true: Any, input_length: Any, label_length: Any) -> None:
-    labels, steps, lengths = (values_of(x) for x in (y_true, input_length, label_length))
-    if labels is None or steps is None or lengths is None:
-        return
-    for row, available, length in zip(labels, steps, lengths, strict=True):
-        row = row[:length]
-        needed = length + int(np.sum(row[1:] == row[:-1]))
-        if needed > available:
-            raise ValueError(
-                f"{length} labels need {needed} steps (repeated ones a blank between them). "
-                f"Received: input_length={int(available)}."
-            )
 
 
 @operation("K.ctc_decode")

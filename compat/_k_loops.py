@@ -34,7 +34,7 @@ def _fold(fn: Callable[..., Any], elems: Any, initializer: Any, reverse: bool) -
 
     def step(carry: Any, x: Any) -> tuple[Any, Any]:
         new = tree.map_structure(tensor, fn(carry, x))
-        return new, tree.flatten(new)[0]
+        return new, new
 
     return ops.scan(step, initializer, elems, reverse=reverse)[0]
 
@@ -140,9 +140,10 @@ def rnn(
 
         def step(carry: Any, row: Any) -> tuple[Any, Any]:
             output, new = masked(*carry, row[0], None if counted is None else row[1])
-            return [output, new], output
+            # TensorFlow's scan gives back what has the structure of the carry, and that alone.
+            return [output, new], [output, new]
 
-        (previous, states), outputs = ops.scan(step, [previous, states], pieces)
+        (previous, states), (outputs, _) = ops.scan(step, [previous, states], pieces)
     if not return_all_outputs:
         outputs = tree.map_structure(lambda x: ops.expand_dims(x, 0), previous)
     outputs = outputs if time_major else tree.map_structure(_swapped, outputs)

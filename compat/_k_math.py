@@ -20,6 +20,7 @@ from ._k_inputs import (
     is_float,
     operation,
     pair,
+    reduced_axes,
     tensor,
 )
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from . import _k_images as images
 from . import _k_math as math
 from . import _k_shapes as shapes
 from ._k_inputs import (
@@ -155,7 +156,7 @@ def conv1d(
                 "last with `K.permute_dimensions`."
             )
         before = numbers(dilation_rate, 1, "dilation_rate")[0] * (kernel.shape[0] - 1)
-        x, padding = shapes.temporal_padding(x, (before, 0)), "valid"
+        x, padding = images.temporal_padding(x, (before, 0)), "valid"
     return _conv(x, kernel, strides, padding, data_format, dilation_rate)
 
 
@@ -319,11 +320,21 @@ def _pool(
     told = {"padding": _padding_of(padding), "data_format": "channels_last"}
     if mode == "max":
         return _back(ops.max_pool(x, pool_size, strides, **told), first)
-    found = ops.average_pool(x, pool_size, strides, **told)
-    if padding == "same":
-        # What is padded does not count. Keras on PyTorch lets it, at times: that divides out.
-        found = found / ops.average_pool(ops.ones_like(x[:1]), pool_size, strides, **told)
-    return _back(found, first)
+    inner = x.shape[1:-1]
+    if padding == "valid" or None in inner:
+        return _back(ops.average_pool(x, pool_size, strides, **told), first)
+    # What is padded does not count in the average; Keras on PyTorch would pad and count it.
+    pads = [(0, 0)]
+    for size, window, stride in zip(inner, pool_size, strides, strict=True):
+        missing = max((-(-size // stride) - 1) * stride + window - size, 0)
+        pads.append((missing // 2, missing - missing // 2))
+    pads.append((0, 0))
+    told["padding"] = "valid"
+    found, counted = (
+        ops.average_pool(ops.pad(v, pads), pool_size, strides, **told)
+        for v in (x, ops.ones_like(x[:1]))
+    )
+    return _back(found / counted, first)
 
 
 @operation("K.pool2d")
@@ -399,9 +410,6 @@ def local_conv2d(
 
 # Normalisation ------------------------------------------------------------------------------
 
-# What TensorFlow's fused operation takes for an epsilon of four-dimensional data at least.
-_FUSED_EPSILON = 1.001e-5
-
 
 def _normalized(x: Any, mean: Any, var: Any, beta: Any, gamma: Any, epsilon: float) -> Any:
     scale = ops.rsqrt(var + epsilon)
@@ -426,7 +434,7 @@ def batch_normalization(
     mean, var, beta, gamma = (
         None if v is None else ops.reshape(like(v, x), shape) for v in (mean, var, beta, gamma)
     )
-    return _normalized(x, mean, var, beta, gamma, max(epsilon, _FUSED_EPSILON))
+    return _normalized(x, mean, var, beta, gamma, epsilon)
 
 
 @operation("K.normalize_batch_in_training")
@@ -443,7 +451,6 @@ def normalize_batch_in_training(
         shape = [1 if a in axes else n for a, n in enumerate(ops.shape(x))]
     gamma, beta = (None if v is None else ops.reshape(like(v, x), shape) for v in (gamma, beta))
     fused = list(axes) == [0, 1, 2] and len(x.shape) == 4
-    epsilon = max(epsilon, _FUSED_EPSILON) if fused else epsilon
     normed = _normalized(x, mean, var, beta, gamma, epsilon)
     mean, var = (ops.squeeze(v, axis=axes) for v in (mean, var))
     if fused:
