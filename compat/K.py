@@ -97,8 +97,9 @@ from ._k_math import square as square
 from ._k_math import std as std
 from ._k_math import sum as sum
 from ._k_math import var as var
+from ._k_normalization import batch_normalization as batch_normalization
+from ._k_normalization import normalize_batch_in_training as normalize_batch_in_training
 from ._k_products import batch_dot as batch_dot
-from ._k_products import batch_normalization as batch_normalization
 from ._k_products import bias_add as bias_add
 from ._k_products import conv1d as conv1d
 from ._k_products import conv2d as conv2d
@@ -109,7 +110,6 @@ from ._k_products import depthwise_conv2d as depthwise_conv2d
 from ._k_products import dot as dot
 from ._k_products import local_conv1d as local_conv1d
 from ._k_products import local_conv2d as local_conv2d
-from ._k_products import normalize_batch_in_training as normalize_batch_in_training
 from ._k_products import pool2d as pool2d
 from ._k_products import pool3d as pool3d
 from ._k_products import separable_conv1d as separable_conv1d

@@ -127,7 +127,7 @@ def _beams(logits: Any, width: int, paths: int) -> list[tuple[tuple[int, ...], f
     """Prefix beam search: of each prefix the log-probabilities of ending in a blank and not."""
     blank = logits.shape[-1] - 1
     steps = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
-    beams = {(): (0.0, -np.inf)}
+    beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -np.inf)}
     for step in steps:
         grown: dict[tuple[int, ...], list[float]] = {}
         for prefix, (ends_blank, ends_label) in beams.items():
@@ -141,7 +141,9 @@ def _beams(logits: Any, width: int, paths: int) -> list[tuple[tuple[int, ...], f
                 longer = grown.setdefault((*prefix, label), [-np.inf, -np.inf])
                 before = ends_blank if repeated else either
                 longer[1] = np.logaddexp(longer[1], before + step[label])
-        ranked = sorted(grown.items(), key=lambda item: -np.logaddexp(*item[1]))
+        ranked = sorted(
+            grown.items(), key=lambda item: -float(np.logaddexp(item[1][0], item[1][1]))
+        )
         beams = {prefix: (ends[0], ends[1]) for prefix, ends in ranked[:width]}
-    found = [(prefix, float(np.logaddexp(*ends))) for prefix, ends in beams.items()]
+    found = [(prefix, float(np.logaddexp(ends[0], ends[1]))) for prefix, ends in beams.items()]
     return found[:paths]

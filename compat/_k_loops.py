@@ -139,7 +139,7 @@ def rnn(
         pieces = [inputs] if counted is None else [inputs, counted]
 
         def step(carry: Any, row: Any) -> tuple[Any, Any]:
-            output, new = masked(*carry, row[0], None if counted is None else row[1])
+            output, new = masked(carry[0], carry[1], row[0], None if counted is None else row[1])
             # TensorFlow's scan gives back what has the structure of the carry, and that alone.
             return [output, new], [output, new]
 

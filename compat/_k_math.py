@@ -169,6 +169,19 @@ def _reduced(function: Callable[..., Any], x: Any, axis: Any, keepdims: bool) ->
     return cast(wide, "int32" if dtype == "bool" else dtype)
 
 
+def _one_by_one(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Over one axis after the other, the last first: over several, Keras on PyTorch cannot
+    everywhere."""
+
+    def over(x: Any, axis: Any, keepdims: bool) -> Any:
+        rank = len(x.shape)
+        for a in sorted({a % rank for a in ((axis,) if isinstance(axis, int) else axis)})[::-1]:
+            x = function(x, axis=a, keepdims=keepdims)
+        return x
+
+    return over
+
+
 def _count(x: Any, axis: Any) -> Any:
     """How many entries of `x` go into one of a reduction; a tensor if TensorFlow does not know."""
     shape = ops.shape(x)
@@ -194,7 +207,7 @@ def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 @operation("K.prod")
 def _prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return _reduced(ops.prod, x, axis, keepdims)
+    return _reduced(_one_by_one(ops.prod), x, axis, keepdims)
 
 
 def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -282,14 +295,14 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     x = cast(tensor(x), "bool")
     axis = reduced_axes(axis, x)
-    return x if axis == () else ops.any(x, axis=axis, keepdims=keepdims)
+    return _one_by_one(ops.any)(x, axis, keepdims)
 
 
 @operation("K.all")
 def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     x = cast(tensor(x), "bool")
     axis = reduced_axes(axis, x)
-    return x if axis == () else ops.all(x, axis=axis, keepdims=keepdims)
+    return _one_by_one(ops.all)(x, axis, keepdims)
 
 
 @operation("K.argmax")

@@ -1,4 +1,4 @@
-"""The old `keras.backend`: products, convolutions, pooling and normalisation.
+"""The old `keras.backend`: products, convolutions and pooling.
 
 Convolutions are computed with channels last, whatever the format, as Keras 2 did on a CPU: not
 every backend has the other one there.
@@ -13,9 +13,7 @@ from . import _k_images as images
 from . import _k_math as math
 from . import _k_shapes as shapes
 from ._k_inputs import (
-    cast,
     data_format_of,
-    dtype_of,
     floating,
     like,
     numbers,
@@ -262,15 +260,19 @@ def depthwise_conv2d(
 ) -> Any:
     """The kernel is (height, width, channels in, multiplier)."""
     x, first = _last(x, data_format)
-    found = ops.depthwise_conv(
+    return _back(_depthwise(x, depthwise_kernel, strides, padding, dilation_rate), first)
+
+
+def _depthwise(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any) -> Any:
+    n = len(x.shape) - 2
+    return ops.depthwise_conv(
         x,
-        like(depthwise_kernel, x),
-        strides=numbers(strides, 2, "strides"),
+        like(kernel, x),
+        strides=numbers(strides, n, "strides"),
         padding=_padding_of(padding),
         data_format="channels_last",
-        dilation_rate=numbers(dilation_rate, 2, "dilation_rate"),
+        dilation_rate=numbers(dilation, n, "dilation_rate"),
     )
-    return _back(found, first)
 
 
 @operation("K.separable_conv2d")
@@ -285,7 +287,7 @@ def separable_conv2d(
 ) -> Any:
     """`depthwise_conv2d`, then a `conv2d` with a kernel (1, 1, channels, channels out)."""
     x, first = _last(x, data_format)
-    x = depthwise_conv2d(x, depthwise_kernel, strides, padding, "channels_last", dilation_rate)
+    x = _depthwise(x, depthwise_kernel, strides, padding, dilation_rate)
     return _back(conv2d(x, pointwise_kernel, data_format="channels_last"), first)
 
 
@@ -302,12 +304,8 @@ def separable_conv1d(
     """As `separable_conv2d`, kernels (width, channels in, multiplier) and (1, channels, channels
     out)."""
     x, first = _last(x, data_format)
-    (stride,), (rate,) = numbers(strides, 1, "strides"), numbers(dilation_rate, 1, "dilation_rate")
-    kernels = (ops.expand_dims(tensor(k), 0) for k in (depthwise_kernel, pointwise_kernel))
-    x = separable_conv2d(
-        ops.expand_dims(x, 1), *kernels, (stride, stride), padding, "channels_last", (1, rate)
-    )
-    return _back(ops.squeeze(x, 1), first)
+    x = _depthwise(x, depthwise_kernel, strides, padding, dilation_rate)
+    return _back(conv1d(x, pointwise_kernel, data_format="channels_last"), first)
 
 
 def _pool(
@@ -406,56 +404,3 @@ def local_conv2d(
     """As `local_conv1d`; `output_shape` is (height, width), its product the number of kernels."""
     shape = numbers(output_shape, 2, "output_shape")
     return _local_conv(inputs, kernel, kernel_size, strides, shape, data_format)
-
-
-# Normalisation ------------------------------------------------------------------------------
-
-
-def _normalized(x: Any, mean: Any, var: Any, beta: Any, gamma: Any, epsilon: float) -> Any:
-    scale = ops.rsqrt(var + epsilon)
-    scale = scale if gamma is None else scale * like(gamma, x)
-    return x * scale + ((0 if beta is None else like(beta, x)) - mean * scale)
-
-
-@operation("K.batch_normalization")
-def batch_normalization(
-    x: Any, mean: Any, var: Any, beta: Any, gamma: Any, axis: int = -1, epsilon: float = 1e-3
-) -> Any:
-    """(x − mean) / √(var + ε) · gamma + beta. For data of rank 4, `axis` is that of the channels
-    and there is no gradient by mean and var; else the statistics are broadcast as they are."""
-    x = floating(x)
-    mean, var = like(mean, x), like(var, x)
-    if len(x.shape) != 4:
-        return _normalized(x, mean, var, beta, gamma, epsilon)
-    shape = [1, 1, 1, 1]
-    shape[axis] = -1
-    # The fused operation had no gradient by the statistics.
-    mean, var = ops.stop_gradient(mean), ops.stop_gradient(var)
-    mean, var, beta, gamma = (
-        None if v is None else ops.reshape(like(v, x), shape) for v in (mean, var, beta, gamma)
-    )
-    return _normalized(x, mean, var, beta, gamma, epsilon)
-
-
-@operation("K.normalize_batch_in_training")
-def normalize_batch_in_training(
-    x: Any, gamma: Any, beta: Any, reduction_axes: Any, epsilon: float = 1e-3
-) -> Any:
-    """The normalised batch, its mean and its variance. Of data of rank 4 over the axes [0, 1, 2]
-    the variance that comes back is that of a sample, divided by n − 1, as of the fused operation.
-    """
-    x = floating(x)
-    axes = tuple(reduction_axes)
-    mean, var = math.mean(x, axes, True), math.var(x, axes, True)
-    shape = [1 if a in axes else -1 for a in range(len(x.shape))]
-    if shape.count(-1) > 1:
-        shape = [1 if a in axes else n for a, n in enumerate(ops.shape(x))]
-    gamma, beta = (None if v is None else ops.reshape(like(v, x), shape) for v in (gamma, beta))
-    fused = list(axes) == [0, 1, 2] and len(x.shape) == 4
-    normed = _normalized(x, mean, var, beta, gamma, epsilon)
-    mean, var = (ops.squeeze(v, axis=axes) for v in (mean, var))
-    if fused:
-        size = ops.shape(x)
-        count = cast(tensor(size[0] * size[1] * size[2]), dtype_of(x))
-        var = var * count / ops.maximum(count - 1, 1)
-    return normed, mean, var

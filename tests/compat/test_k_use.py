@@ -1,6 +1,7 @@
 """The old `keras.backend` in use: in models, in `fit`, with variables, and what it refuses."""
 
 import re
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,12 +14,14 @@ from portable_losses import _backend
 from portable_losses.compat import K
 from portable_losses.compat._dispatch import Deferred
 from tests import autodiff
-from tests.compat.test_k import FIGURES, INDEX, flat
+from tests.compat.test_k import FIGURES, INDEX, differences, flat, program, recorded
 from tests.oracles import keras2_calls as calls
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "compat-k.md"
 # Keras 2.15 fails in these on a CPU, by the way that it calls TensorFlow.
 WORKS_NOW = {"separable_conv1d"}
+SHAPE_ALONE = {"shape"}
+TAKES_FUNCTIONS = {"map_fn", "foldl", "foldr", "rnn"}
 
 
 def numbers(x):
@@ -164,6 +167,31 @@ def test_ids_out_of_range_in_a_compiled_step():
     assert np.isnan(loss).tolist() == [False, True, True]
 
 
+def test_what_failed_on_a_cpu(rng):
+    x = rng.normal(size=(2, 7, 3)).astype("float32")
+    depthwise = rng.normal(size=(3, 3, 2)).astype("float32")
+    pointwise = rng.normal(size=(1, 6, 4)).astype("float32")
+    kernel = np.einsum("wcm,cmo->wco", depthwise, pointwise[0].reshape(3, 2, 4))
+    for told in ((1, "valid"), (2, "same"), (1, "same", "channels_last", 2)):
+        ours = numbers(K.separable_conv1d(x, depthwise, pointwise, *told))
+        np.testing.assert_allclose(ours, numbers(K.conv1d(x, kernel, *told)), rtol=1e-4, atol=1e-5)
+    first = numbers(
+        K.separable_conv1d(x.transpose(0, 2, 1), depthwise, pointwise, 1, "same", "channels_first")
+    )
+    last = numbers(K.separable_conv1d(x, depthwise, pointwise, 1, "same"))
+    np.testing.assert_allclose(first, last.transpose(0, 2, 1), rtol=1e-5)
+    x = rng.normal(size=(2, 4, 5, 3)).astype("float32")
+    statistics = rng.uniform(0.5, 1.5, size=(4, 3)).astype("float32")
+    last = numbers(K.batch_normalization(x, *statistics))
+    first = numbers(K.batch_normalization(x.transpose(0, 3, 1, 2), *statistics, axis=1))
+    np.testing.assert_allclose(first, last.transpose(0, 3, 1, 2), rtol=1e-5)
+    x = rng.normal(size=(1, 3, 2, 2, 2)).astype("float32")
+    found = numbers(K.bias_add(x, [1.0, 2.0, 3.0], "channels_first"))
+    np.testing.assert_allclose(
+        found - x, np.ones_like(x) * np.arange(1, 4)[:, None, None, None], rtol=1e-5
+    )
+
+
 def test_a_condition_of_rank_1_chooses_rows_where_it_fits_no_other_way():
     rows = K.switch(np.array([True, False]), np.ones((2, 3), "float32"), np.zeros((2, 3)))
     assert numbers(rows).tolist() == [[1.0] * 3, [0.0] * 3]
@@ -209,6 +237,38 @@ def test_printing(capfd):
 
 
 # Models -------------------------------------------------------------------------------------
+
+
+def first_rows(takes_functions):
+    """The first row with tensors of each function, and figures for it."""
+    for name, rows in sorted(calls.TABLE.items()):
+        for row, figures in zip(rows, recorded(name), strict=True):
+            if figures is not None and row.tensors and not row.eager and name not in SHAPE_ALONE:
+                if takes_functions == (name in TAKES_FUNCTIONS):
+                    yield row, figures[0]
+                break
+
+
+@pytest.mark.parametrize("takes_functions", [False, True])
+def test_every_function_takes_tensors_of_a_model(takes_functions):
+    rows = list(first_rows(takes_functions))
+    inputs = [
+        [keras.Input(batch_shape=x.shape, dtype=x.dtype.name) for x in row.tensors]
+        for row, _ in rows
+    ]
+    outputs = [flat(row.run(K, *given)) for (row, _), given in zip(rows, inputs, strict=True)]
+    for (row, expected), found in zip(rows, outputs, strict=True):
+        assert [tuple(x.shape) for x in found] == [x.shape for x in expected], row.label
+    model = keras.Model(*([x for part in parts for x in part] for parts in (inputs, outputs)))
+    if not takes_functions:  # a function is not saved
+        assert len(rows) > 80
+        model = keras.Model.from_config(model.get_config())
+    run = program(lambda *tensors: keras.tree.flatten(model(list(tensors))))
+    found = iter(map(numbers, run(*(ops.convert_to_tensor(x) for r, _ in rows for x in r.tensors))))
+    wrong = []
+    for row, expected in rows:
+        wrong += differences(row.label, [next(found) for _ in expected], expected)
+    assert not wrong, "\n".join(wrong)
 
 
 def model_of_old_functions():
@@ -359,16 +419,41 @@ class Later(Deferred):
 
 
 def test_values_of_a_graph_are_deferred():
-    calls = []
-    x = Later(lambda: calls.append(1) or ops.convert_to_tensor([4.0, -1.0]))
+    seen = []
+    x = Later(lambda: seen.append(1) or ops.convert_to_tensor([4.0, -1.0]))
     y = K.switch(K.greater(x, 0.0), K.sqrt(x), lambda: x * 0.0 if False else K.zeros_like(x))
-    assert isinstance(y, Later) and calls == []
-    assert numbers(y.compute()).tolist() == [2.0, 0.0] and calls
+    assert isinstance(y, Later) and seen == []
+    assert numbers(y.compute()).tolist() == [2.0, 0.0] and seen
     assert K.shape(x).compute() == (2,)
     assert numbers(K.concatenate([x, [1.0]]).compute()).tolist() == [4.0, -1.0, 1.0]
     assert K.gradients(x, "w") == ["gradients", "w"]
     assert K.function([x], [x]) == ["function", [x], [x], None]
     assert K.update(x, 2.0) == ["assign", 2.0]
+
+
+def test_the_session_is_that_of_tf1(monkeypatch):
+    class Session:
+        def run(self, fetches):
+            return ["ran", fetches]
+
+    opened = []
+    tf1 = SimpleNamespace(
+        get_default_session=lambda: opened[-1] if opened else None, Session=Session
+    )
+    monkeypatch.setitem(sys.modules, "portable_losses.compat.tf1", tf1)
+    x = Later(None)
+    try:
+        assert K.get_session() is K.get_session()
+        assert K.get_value(x) == ["ran", x] and K.batch_get_value([x]) == ["ran", [x]]
+        K.set_session("given")
+        assert K.get_session() == "given"
+        opened.append("open")
+        assert K.get_session() == "open"
+        x.load = lambda value, session: opened.append((value, session))
+        K.set_value(x, 3.0)
+        assert opened[-1] == (3.0, "open")
+    finally:
+        K.clear_session()
 
 
 # What is kept -------------------------------------------------------------------------------
@@ -409,11 +494,11 @@ class Noisy(keras.layers.Layer):
 
 def test_learning_phase():
     x = ops.ones((1, 1))
-    assert float(Noisy()(x)[0, 0]) == 1.0 and float(Noisy()(x, training=True)[0, 0]) == 2.0
     model = keras.Sequential([keras.Input((1,)), Noisy()])
+    assert float(model(x)[0, 0]) == 1.0 and float(model(x, training=True)[0, 0]) == 2.0
     model.compile(loss="mse")
     assert model.predict(x, verbose=0) == 1.0 and model.evaluate(x, x, verbose=0) == 0.0
-    assert model.train_on_batch(x, x) == 1.0
+    assert model.fit(x, x, verbose=0).history["loss"] == [1.0]
     with K.learning_phase_scope(1):
         assert K.learning_phase() == 1 and K.in_test_phase(1.0, 2.0) == 2.0
     K.set_learning_phase(1)
