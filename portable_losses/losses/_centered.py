@@ -100,7 +100,7 @@ class CenteredLoss(TableLoss):
 
     def table(self) -> Any:
         """All centers: the variable itself where it holds them."""
-        return self.centers if self.multiplier == 1 else self.scaled(self.centers)
+        return self.centers if self.built and self.multiplier == 1 else super().table()
 
     def get_logits(self, embeddings: ArrayLike) -> Tensor:
         """Minus half the squared distance to each center, `(N, C)`.
