@@ -10,6 +10,10 @@ import keras
 
 from . import losses as losses
 from . import metrics as metrics
+from . import models as models
+from . import optimizers as optimizers
+from .models import Model as Model
+from .models import Sequential as Sequential
 
 
 def __getattr__(name: str) -> Any:

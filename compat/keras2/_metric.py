@@ -7,7 +7,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from ._functions import FUNCTIONS
 from ._shapes import expand_column, same_rank
 
 PACKAGE = "portable_losses.compat.keras2"
@@ -152,8 +151,10 @@ class MeanMetricWrapper(Old, keras.metrics.Mean):
         config = dict(config)
         function = config.pop("fn", None)
         if cls is MeanMetricWrapper:
-            if isinstance(function, str):
-                function = FUNCTIONS.get(function) or keras.metrics.get(function)
+            if isinstance(function, str):  # as Keras 2 wrote it
+                from .metrics import get
+
+                function = get(function)
             elif isinstance(function, dict):
                 function = keras.saving.deserialize_keras_object(function)
             config["fn"] = function

@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from ._functions import ALIASES, FUNCTIONS
+from ._lookup import Lookup
 from ._shapes import expand_column, same_rank, weights_for
 
 PACKAGE = "portable_losses.compat.keras2"
@@ -217,6 +218,7 @@ def _make(class_name: str) -> type[LossFunctionWrapper]:
 
 MADE = {class_name: _make(class_name) for class_name in CLASSES}
 _HERE = {**{alias: FUNCTIONS[name] for alias, name in ALIASES.items()}, **FUNCTIONS, **MADE}
+_lookup = Lookup(_HERE | {"LossFunctionWrapper": LossFunctionWrapper}, keras.losses, PACKAGE)
 
 
 def __getattr__(name: str) -> Any:
@@ -232,31 +234,12 @@ def __dir__() -> list[str]:
 def get(identifier: Any) -> Any:
     """A loss by its old name (`"mse"`, `"MSE"`, `"MeanSquaredError"`), by the config that Keras 2
     wrote, or as it is given. What is registered under a name comes first."""
-    if identifier is None or callable(identifier):
-        return identifier
-    if isinstance(identifier, dict):
-        return deserialize(identifier)
-    custom = keras.saving.get_registered_object(str(identifier))
-    found = custom or _HERE.get(str(identifier))
-    if found is None:
-        return keras.losses.get(identifier)
-    return found() if inspect.isclass(found) else found
+    return _lookup.get(identifier)
 
 
 def deserialize(config: Any, custom_objects: Any = None, use_legacy_format: bool = False) -> Any:
     """A loss from its name or config, of Keras 2 or 3."""
-    with keras.saving.custom_object_scope(custom_objects or {}):
-        if not isinstance(config, dict):
-            return get(config)
-        name, settings = config.get("class_name"), config.get("config")
-        if name == "function":
-            return get(settings)
-        registered = str(config.get("registered_name") or name)
-        if name in MADE and not registered.startswith(PACKAGE):
-            return MADE[name].from_config(settings)
-        if registered == name and (custom := keras.saving.get_registered_object(str(name))):
-            return custom.from_config(settings) if inspect.isclass(custom) else custom
-        return keras.losses.deserialize(config)
+    return _lookup.deserialize(config, custom_objects)
 
 
 def serialize(loss: Any, use_legacy_format: bool = False) -> Any:

@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from ._functions import ALIASES, FUNCTIONS
+from ._lookup import Lookup
 from ._metric import PACKAGE
 from ._metric import MeanMetricWrapper as MeanMetricWrapper
 from ._metric import Metric as Metric
@@ -130,9 +131,7 @@ class MeanRelativeError(MADE["Mean"]):  # type: ignore[misc]
         self.normalizer = ops.convert_to_numpy(normalizer).tolist()
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        y_true, y_pred = (
-            ops.cast(ops.convert_to_tensor(x), self.dtype) for x in (y_true, y_pred)
-        )
+        y_true, y_pred = (ops.cast(ops.convert_to_tensor(x), self.dtype) for x in (y_true, y_pred))
         y_true, y_pred = same_rank(y_true, y_pred)
         normalizer = ops.convert_to_tensor(self.normalizer, dtype=self.dtype)
         errors = ops.divide_no_nan(ops.abs(y_true - y_pred), normalizer)
@@ -182,6 +181,12 @@ class MeanTensor(Metric):
         return {**super().get_config(), "shape": self.shape}
 
 
+@_register
+def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+    """The cosine itself; the loss of this name is minus it."""
+    return -FUNCTIONS["cosine_similarity"](y_true, y_pred, axis=axis)
+
+
 _CLASSES = {
     **MADE,
     "BinaryCrossentropy": BinaryCrossentropy,
@@ -194,7 +199,10 @@ _HERE = {
     **FUNCTIONS,
     **ACCURACIES,
     **_CLASSES,
+    "cosine_similarity": cosine_similarity,
+    "cosine_proximity": cosine_similarity,
 }
+_lookup = Lookup(_HERE, keras.metrics, PACKAGE)
 
 
 def __getattr__(name: str) -> Any:
@@ -210,33 +218,12 @@ def __dir__() -> list[str]:
 def get(identifier: Any) -> Any:
     """A metric by its old name (`"mse"`, `"MSE"`, `"AUC"`), by the config that Keras 2 wrote, or as
     it is given. What is registered under a name comes first."""
-    if identifier is None or callable(identifier):
-        return identifier
-    if isinstance(identifier, dict):
-        return deserialize(identifier)
-    custom = keras.saving.get_registered_object(str(identifier))
-    found = custom or _HERE.get(str(identifier))
-    if found is None:
-        return keras.metrics.get(identifier)
-    return found() if inspect.isclass(found) else found
+    return _lookup.get(identifier)
 
 
 def deserialize(config: Any, custom_objects: Any = None, use_legacy_format: bool = False) -> Any:
     """A metric from its name or config, of Keras 2 or 3."""
-    with keras.saving.custom_object_scope(custom_objects or {}):
-        if not isinstance(config, dict):
-            return get(config)
-        name, settings = config.get("class_name"), config.get("config")
-        if name == "function":
-            return get(settings)
-        if name == "MeanMetricWrapper" and isinstance(settings, dict):
-            return MeanMetricWrapper(get(settings["fn"]), settings.get("name"))
-        registered = str(config.get("registered_name") or name)
-        if name in _CLASSES and not registered.startswith(PACKAGE):
-            return _CLASSES[name].from_config(settings)
-        if registered == name and (custom := keras.saving.get_registered_object(str(name))):
-            return custom.from_config(settings) if inspect.isclass(custom) else custom
-        return keras.metrics.deserialize(config)
+    return _lookup.deserialize(config, custom_objects)
 
 
 def serialize(metric: Any, use_legacy_format: bool = False) -> Any:
