@@ -200,6 +200,7 @@ def oracle_tf1(session: nox.Session) -> None:
     new = Path(session.create_tmp()) / "golden"
     shutil.rmtree(new, ignore_errors=True)
     session.run("python", "tests/oracles/record_tf1.py", "--out", str(new), silent=True)
+    session.run("python", "tests/oracles/record_tf1_centers.py", "--out", str(new), silent=True)
     compare = ("tests/oracles/compare.py", str(new), "tests/oracles/golden")
     session.run("python", *compare, "center_", "joint_")
 
