@@ -13,6 +13,15 @@ Each backend has a module with the same functions:
   a look would stall an accelerator);
 * `traces_without(variable, tensor)`: whether `tensor` is traced by a function of which `variable`
   is no input, so that an update would be thrown away when the trace ends;
+* `squared_distances(x, y)`: `‖x − y‖²` of rows, `(N, d)` and `(M, d)` to `(N, M)`, as sums of
+  squared differences; no gradient;
+* `nearest_above(x, among)`: for each entry of `(N, M)` the column of the smallest entry of its row
+  that is larger and one of those `among`, bool `(N, M)`; and whether there is one;
+* `count_below(x, among, bounds)`: how many entries of its row, of those `among`, are below
+  each bound;
+* `map_blocks(function, blocks, shared)`: `function(*(b[k] for b in blocks), *shared)` for each k,
+  stacked; one block at a time, which the gradient computes again instead of keeping it. Of the
+  function's tensors none may come from elsewhere;
 * `replicas()`: how many replicas run side by side, each on its share of the batch; gradients
   are summed over them, so a mean over the share is divided by their number.
 """
@@ -40,7 +49,11 @@ def _load() -> Any:
 
 _module = _load()
 concrete = _module.concrete
+count_below = _module.count_below
+map_blocks = _module.map_blocks
+nearest_above = _module.nearest_above
 replicas = _module.replicas
+squared_distances = _module.squared_distances
 
 
 def add_rows(variable: Any, rows: Tensor, values: Tensor) -> None:
@@ -75,4 +88,15 @@ def is_lost(variable: Any, tensor: Tensor) -> bool:
     return _module.traces_without(variable, tensor)
 
 
-__all__ = ["add_rows", "concrete", "is_lost", "replicas", "set_rows", "take_rows"]
+__all__ = [
+    "add_rows",
+    "concrete",
+    "count_below",
+    "is_lost",
+    "map_blocks",
+    "nearest_above",
+    "replicas",
+    "set_rows",
+    "squared_distances",
+    "take_rows",
+]

@@ -1,8 +1,11 @@
 """JAX."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from portable_losses._typing import Tensor
@@ -45,3 +48,45 @@ def traces_without(variable: Any, tensor: Tensor) -> bool:
 
 def replicas() -> int:
     return 1
+
+
+@jax.jit  # one loop: nothing is kept for each pair and coordinate, outside of a program either
+def squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    return jnp.sum(jnp.square(x[:, None] - y), axis=-1)
+
+
+def _keys(x: Tensor) -> Tensor:
+    """Integers in the order of the floats: XLA sorts them four times as fast on the CPU."""
+    kind = jnp.int64 if x.dtype == jnp.float64 else jnp.int32
+    x = jnp.where(x == 0, jnp.zeros_like(x), x)  # -0 is 0
+    bits = jax.lax.bitcast_convert_type(x, kind)
+    return bits ^ ((bits >> (8 * bits.itemsize - 1)) & jnp.iinfo(kind).max)
+
+
+def _sorted_keys(keys: Tensor, among: Tensor) -> Tensor:
+    return jnp.sort(jnp.where(among, keys, jnp.iinfo(keys.dtype).max), axis=1)
+
+
+@jax.jit
+def nearest_above(x: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
+    keys, rows = _keys(x), jnp.arange(x.shape[0])[:, None]
+    right = jax.vmap(functools.partial(jnp.searchsorted, side="right"))
+    # One search for both: the rank of the next entry, and of an entry itself the first like it.
+    rank = right(_sorted_keys(keys, among), keys - among)
+    columns = jnp.broadcast_to(jnp.arange(x.shape[1]), x.shape)
+    place = jnp.where(among, rank, x.shape[1])
+    column_of = jnp.zeros(x.shape, columns.dtype).at[rows, place].set(columns, mode="drop")
+    exists = rank < jnp.sum(among, axis=1, keepdims=True)
+    return jnp.take_along_axis(column_of, jnp.where(exists, rank, 0), axis=1), exists
+
+
+@jax.jit
+def count_below(x: Tensor, among: Tensor, bounds: Tensor) -> Tensor:
+    return jax.vmap(jnp.searchsorted)(_sorted_keys(_keys(x), among), _keys(bounds))
+
+
+def map_blocks(
+    function: Callable[..., Tensor], blocks: tuple[Tensor, ...], shared: tuple[Tensor, ...]
+) -> Tensor:
+    again = jax.checkpoint(lambda block: function(*block, *shared), prevent_cse=False)
+    return jax.lax.map(again, blocks)

@@ -1,10 +1,13 @@
 """TensorFlow."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from portable_losses._backend._generic import count_below as count_below
+from portable_losses._backend._generic import nearest_above as nearest_above
 from portable_losses._typing import Tensor
 
 
@@ -44,3 +47,30 @@ def concrete(tensor: Tensor) -> np.ndarray | None:
 
 def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False  # variables live outside of the graph; an assignment in a trace is a real one
+
+
+@tf.function(jit_compile=True, reduce_retracing=True)  # one loop over pairs and coordinates
+def squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    return tf.reduce_sum(tf.square(x[:, None] - y), axis=-1)
+
+
+def map_blocks(
+    function: Callable[..., Tensor], blocks: tuple[Tensor, ...], shared: tuple[Tensor, ...]
+) -> Tensor:
+    @tf.custom_gradient
+    def again(*given: Tensor) -> Any:
+        def slopes(upstream: Tensor) -> list[Tensor | None]:
+            with tf.GradientTape() as tape:
+                tape.watch(given)
+                found = function(*given)
+            return tape.gradient(found, given, upstream)
+
+        return function(*given), slopes
+
+    dtype = next(x.dtype for x in shared if x.dtype.is_floating)
+    return tf.map_fn(
+        lambda block: again(*block, *shared),
+        blocks,
+        fn_output_signature=dtype,
+        parallel_iterations=1,
+    )

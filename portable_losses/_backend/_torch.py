@@ -1,9 +1,12 @@
 """PyTorch."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
+import torch.utils.checkpoint
 
 from portable_losses._typing import Tensor
 
@@ -46,3 +49,31 @@ def traces_without(variable: Any, tensor: Tensor) -> bool:
 
 def replicas() -> int:
     return 1
+
+
+def squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist").square()
+
+
+def _sorted(x: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.sort(torch.where(among, x, torch.inf).contiguous(), dim=1)
+
+
+def nearest_above(x: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
+    held, columns = _sorted(x, among)
+    rank = torch.searchsorted(held, x.contiguous(), right=True)
+    exists = rank < among.sum(dim=1, keepdim=True)
+    return torch.gather(columns, 1, torch.where(exists, rank, 0)), exists
+
+
+def count_below(x: Tensor, among: Tensor, bounds: Tensor) -> Tensor:
+    return torch.searchsorted(_sorted(x, among)[0], bounds.contiguous())
+
+
+def map_blocks(
+    function: Callable[..., Tensor], blocks: tuple[Tensor, ...], shared: tuple[Tensor, ...]
+) -> Tensor:
+    again = functools.partial(
+        torch.utils.checkpoint.checkpoint, function, use_reentrant=False, preserve_rng_state=False
+    )
+    return torch.stack([again(*block, *shared) for block in zip(*blocks, strict=True)])
