@@ -23,10 +23,14 @@ Each backend has a module with the same functions:
   stacked; one block at a time, which the gradient computes again instead of keeping it. Of the
   function's tensors none may come from elsewhere;
 * `replicas()`: how many replicas run side by side, each on its share of the batch; gradients
-  are summed over them, so a mean over the share is divided by their number.
+  are summed over them, so a mean over the share is divided by their number;
+* `canonical_dtype(name)`: the dtype that one asked for becomes: int64 is int32 on JAX;
+* `tracing()`: whether a step is being traced, so that a variable made now would be lost;
+* `print_values(message, tensor, summarize)`: prints values each time a compiled step runs.
 """
 
 import importlib
+import weakref
 from typing import Any
 
 from portable_losses._environment import BACKENDS, explain
@@ -38,8 +42,9 @@ except (ImportError, ValueError) as error:
     # Keras answers an unknown name with ValueError and an absent package with ImportError.
     raise ImportError(explain(str(error).split("\n")[0])) from error
 
-# No public name says whether a scope holds a variable.
-from keras.src.backend.common import stateless_scope
+# No public name says whether a scope holds a variable, which mask a tensor carries, or whether the
+# layer that is being called trains.
+from keras.src.backend.common import global_state, masking, stateless_scope
 
 
 def _load() -> Any:
@@ -54,6 +59,9 @@ map_blocks = _module.map_blocks
 nearest_above = _module.nearest_above
 replicas = _module.replicas
 squared_distances = _module.squared_distances
+canonical_dtype = _module.canonical_dtype
+print_values = _module.print_values
+set_mask = masking.set_keras_mask
 
 
 def add_rows(variable: Any, rows: Tensor, values: Tensor) -> None:
@@ -88,15 +96,54 @@ def is_lost(variable: Any, tensor: Tensor) -> bool:
     return _module.traces_without(variable, tensor)
 
 
+def tracing() -> bool:
+    """Whether a step is being traced, which would lose a variable that is made now."""
+    return stateless_scope.in_stateless_scope() or _module.tracing()
+
+
+def training_of_call() -> Any:
+    """The `training` of the layer that is being called; None where none is."""
+    context = global_state.get_global_attribute("current_call_ctx")
+    return None if context is None else context.training
+
+
+# Of tensors that take no attribute: JAX's, while they are traced.
+_logits: dict[int, tuple[Any, Tensor]] = {}
+
+
+def set_logits(tensor: Tensor, logits: Tensor) -> None:
+    """Let `tensor`, a softmax or sigmoid, carry its logits, under the attribute that Keras uses."""
+    try:
+        tensor._keras_logits = logits
+    except AttributeError:
+        key = id(tensor)
+        _logits[key] = (weakref.ref(tensor, lambda _: _logits.pop(key, None)), logits)
+
+
+def get_logits(tensor: Tensor) -> Tensor | None:
+    """The logits that `tensor` carries, if any."""
+    reference, logits = _logits.get(id(tensor), (None, None))
+    if reference is not None and reference() is tensor:
+        return logits
+    return getattr(tensor, "_keras_logits", None)
+
+
 __all__ = [
     "add_rows",
+    "canonical_dtype",
     "concrete",
     "count_below",
+    "get_logits",
     "is_lost",
     "map_blocks",
     "nearest_above",
+    "print_values",
     "replicas",
+    "set_logits",
+    "set_mask",
     "set_rows",
     "squared_distances",
     "take_rows",
+    "tracing",
+    "training_of_call",
 ]

@@ -83,3 +83,17 @@ def map_blocks(
     function: Callable[..., Tensor], blocks: tuple[Tensor, ...], shared: tuple[Tensor, ...]
 ) -> Tensor:
     return ops.stack([function(*block, *shared) for block in zip(*blocks, strict=True)])
+
+
+def canonical_dtype(name: str) -> str:
+    return name
+
+
+def tracing() -> bool:
+    return False
+
+
+def print_values(message: str, tensor: Tensor, summarize: int) -> None:
+    edge = None if summarize < 0 else summarize
+    with np.printoptions(threshold=2 * edge if edge else 10**9, edgeitems=edge or 3):
+        print(message, ops.convert_to_numpy(tensor))

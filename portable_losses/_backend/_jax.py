@@ -90,3 +90,21 @@ def map_blocks(
 ) -> Tensor:
     again = jax.checkpoint(lambda block: function(*block, *shared), prevent_cse=False)
     return jax.lax.map(again, blocks)
+
+
+def canonical_dtype(name: str) -> str:
+    return jax.dtypes.canonicalize_dtype(name).name
+
+
+def tracing() -> bool:
+    return isinstance(jax.numpy.zeros(()), jax.core.Tracer)  # no public name says it
+
+
+def print_values(message: str, tensor: Tensor, summarize: int) -> None:
+    edge = None if summarize < 0 else summarize
+
+    def show(values: np.ndarray) -> None:
+        with np.printoptions(threshold=2 * edge if edge else 10**9, edgeitems=edge or 3):
+            print(message, values)
+
+    jax.debug.callback(show, tensor)

@@ -1,5 +1,6 @@
 """TensorFlow."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -74,3 +75,15 @@ def map_blocks(
         fn_output_signature=dtype,
         parallel_iterations=1,
     )
+
+
+def canonical_dtype(name: str) -> str:
+    return name
+
+
+def tracing() -> bool:
+    return tf.inside_function()
+
+
+def print_values(message: str, tensor: Tensor, summarize: int) -> None:
+    tf.print(message, tensor, output_stream=sys.stdout, summarize=summarize)

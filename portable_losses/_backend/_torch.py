@@ -77,3 +77,17 @@ def map_blocks(
         torch.utils.checkpoint.checkpoint, function, use_reentrant=False, preserve_rng_state=False
     )
     return torch.stack([again(*block, *shared) for block in zip(*blocks, strict=True)])
+
+
+def canonical_dtype(name: str) -> str:
+    return name
+
+
+def tracing() -> bool:
+    return torch.compiler.is_compiling()
+
+
+def print_values(message: str, tensor: Tensor, summarize: int) -> None:
+    edge = None if summarize < 0 else summarize
+    with np.printoptions(threshold=2 * edge if edge else 10**9, edgeitems=edge or 3):
+        print(message, tensor.detach().cpu().numpy())
