@@ -14,10 +14,14 @@ Each backend has a module with the same functions:
 * `traces_without(variable, tensor)`: whether `tensor` is traced by a function of which `variable`
   is no input, so that an update would be thrown away when the trace ends;
 * `replicas()`: how many replicas run side by side, each on its share of the batch; gradients
-  are summed over them, so a mean over the share is divided by their number.
+  are summed over them, so a mean over the share is divided by their number;
+* `canonical_dtype(name)`: the dtype that one asked for becomes: int64 is int32 on JAX;
+* `tracing()`: whether a step is being traced, so that a variable made now would be lost;
+* `print_values(message, tensor, summarize)`: prints values each time a compiled step runs.
 """
 
 import importlib
+import weakref
 from typing import Any
 
 from portable_losses._environment import BACKENDS, explain
@@ -29,8 +33,9 @@ except (ImportError, ValueError) as error:
     # Keras answers an unknown name with ValueError and an absent package with ImportError.
     raise ImportError(explain(str(error).split("\n")[0])) from error
 
-# No public name says whether a scope holds a variable.
-from keras.src.backend.common import stateless_scope
+# No public name says whether a scope holds a variable, which mask a tensor carries, or whether the
+# layer that is being called trains.
+from keras.src.backend.common import global_state, masking, stateless_scope
 
 
 def _load() -> Any:
@@ -41,6 +46,9 @@ def _load() -> Any:
 _module = _load()
 concrete = _module.concrete
 replicas = _module.replicas
+canonical_dtype = _module.canonical_dtype
+print_values = _module.print_values
+set_mask = masking.set_keras_mask
 
 
 def add_rows(variable: Any, rows: Tensor, values: Tensor) -> None:
@@ -75,4 +83,50 @@ def is_lost(variable: Any, tensor: Tensor) -> bool:
     return _module.traces_without(variable, tensor)
 
 
-__all__ = ["add_rows", "concrete", "is_lost", "replicas", "set_rows", "take_rows"]
+def tracing() -> bool:
+    """Whether a step is being traced, which would lose a variable that is made now."""
+    return stateless_scope.in_stateless_scope() or _module.tracing()
+
+
+def training_of_call() -> Any:
+    """The `training` of the layer that is being called; None where none is."""
+    context = global_state.get_global_attribute("current_call_ctx")
+    return None if context is None else context.training
+
+
+# Of tensors that take no attribute: JAX's, while they are traced.
+_logits: dict[int, tuple[Any, Tensor]] = {}
+
+
+def set_logits(tensor: Tensor, logits: Tensor) -> None:
+    """Let `tensor`, a softmax or sigmoid, carry its logits, under the attribute that Keras uses."""
+    try:
+        tensor._keras_logits = logits
+    except AttributeError:
+        key = id(tensor)
+        _logits[key] = (weakref.ref(tensor, lambda _: _logits.pop(key, None)), logits)
+
+
+def get_logits(tensor: Tensor) -> Tensor | None:
+    """The logits that `tensor` carries, if any."""
+    reference, logits = _logits.get(id(tensor), (None, None))
+    if reference is not None and reference() is tensor:
+        return logits
+    return getattr(tensor, "_keras_logits", None)
+
+
+__all__ = [
+    "add_rows",
+    "canonical_dtype",
+    "concrete",
+    "get_logits",
+    "is_lost",
+    "print_values",
+    "replicas",
+    "set_logits",
+    "set_mask",
+    "set_rows",
+    "take_rows",
+    "tracing",
+    "training_of_call",
+]

@@ -41,3 +41,17 @@ def traces_without(variable: Any, tensor: Tensor) -> bool:
 
 def replicas() -> int:
     return 1
+
+
+def canonical_dtype(name: str) -> str:
+    return name
+
+
+def tracing() -> bool:
+    return False
+
+
+def print_values(message: str, tensor: Tensor, summarize: int) -> None:
+    edge = None if summarize < 0 else summarize
+    with np.printoptions(threshold=2 * edge if edge else 10**9, edgeitems=edge or 3):
+        print(message, ops.convert_to_numpy(tensor))

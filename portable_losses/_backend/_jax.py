@@ -45,3 +45,21 @@ def traces_without(variable: Any, tensor: Tensor) -> bool:
 
 def replicas() -> int:
     return 1
+
+
+def canonical_dtype(name: str) -> str:
+    return jax.dtypes.canonicalize_dtype(name).name
+
+
+def tracing() -> bool:
+    return isinstance(jax.numpy.zeros(()), jax.core.Tracer)  # no public name says it
+
+
+def print_values(message: str, tensor: Tensor, summarize: int) -> None:
+    edge = None if summarize < 0 else summarize
+
+    def show(values: np.ndarray) -> None:
+        with np.printoptions(threshold=2 * edge if edge else 10**9, edgeitems=edge or 3):
+            print(message, values)
+
+    jax.debug.callback(show, tensor)

@@ -1,5 +1,6 @@
 """TensorFlow."""
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -44,3 +45,15 @@ def concrete(tensor: Tensor) -> np.ndarray | None:
 
 def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False  # variables live outside of the graph; an assignment in a trace is a real one
+
+
+def canonical_dtype(name: str) -> str:
+    return name
+
+
+def tracing() -> bool:
+    return tf.inside_function()
+
+
+def print_values(message: str, tensor: Tensor, summarize: int) -> None:
+    tf.print(message, tensor, output_stream=sys.stdout, summarize=summarize)
