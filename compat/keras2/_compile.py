@@ -115,6 +115,12 @@ class OldTraining:
             **more,
         )
 
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as a saved model says; Keras leaves that to whoever has a `compile`."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if getattr(self, "built", False):
+            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+
     def compute_loss(
         self,
         x: Any = None,

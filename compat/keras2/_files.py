@@ -11,7 +11,12 @@ import keras
 from . import losses, metrics, optimizers
 from .models import FunctionalModel, Sequential
 
-OURS = {"Functional": FunctionalModel, "Model": FunctionalModel, "Sequential": Sequential}
+OURS = {
+    "Functional": FunctionalModel,
+    "FunctionalModel": FunctionalModel,
+    "Model": FunctionalModel,
+    "Sequential": Sequential,
+}
 
 
 def load(filepath: Any, custom_objects: Any, compile: bool, **kwargs: Any) -> Any:
@@ -78,8 +83,8 @@ def _from_hdf5(path: Path, custom: dict[str, Any], compile: bool, **kwargs: Any)
             if (x := file.attrs.get(key)) is not None
         }
     if not str(said.get("keras_version", "2")).startswith(("1.", "2")):
-        return keras.models.load_model(path, custom, compile=compile, **kwargs)
-    model = keras.models.load_model(path, {**OURS, **custom}, compile=False, **kwargs)
+        return keras.models.load_model(path, OURS | custom, compile=compile, **kwargs)
+    model = keras.models.load_model(path, OURS | custom, compile=False, **kwargs)
     if compile and "training_config" in said:
         training = json.loads(said["training_config"])
         _compile(model, training, training["optimizer_config"], custom)

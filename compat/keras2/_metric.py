@@ -30,6 +30,19 @@ def _expanding(update: Callable[..., Any]) -> Callable[..., Any]:
     return update_state
 
 
+def _tensors(result: Callable[..., Any]) -> Callable[..., Any]:
+    """A `result` that gives tensors where it returned variables: JAX takes no others."""
+
+    @functools.wraps(result)
+    def give(self: Any) -> Any:
+        return keras.tree.map_structure(
+            lambda x: ops.convert_to_tensor(x) if isinstance(x, keras.Variable) else x,
+            result(self),
+        )
+
+    return give
+
+
 class Old:
     """What Keras 2's metrics have and those of Keras 3 have not; mixed in before one of those."""
 
@@ -37,6 +50,8 @@ class Old:
         super().__init_subclass__(**kwargs)
         if "update_state" in vars(cls):
             cls.update_state = _expanding(cls.update_state)  # type: ignore[attr-defined]
+        if "result" in vars(cls):
+            cls.result = _tensors(cls.result)  # type: ignore[attr-defined]
 
     def reset_state(self) -> None:
         """Back to the start; by a subclass's `reset_states`, if it has one."""

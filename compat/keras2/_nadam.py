@@ -39,7 +39,6 @@ class LegacyNadam(keras.optimizers.Optimizer):
         if self.built:
             return
         super().build(variables)
-        self.places = {id(variable): i for i, variable in enumerate(variables)}
         self.averages = [self.add_variable_from_reference(v, name="momentum") for v in variables]
         self.squares = [self.add_variable_from_reference(v, name="velocity") for v in variables]
         self.products = [
@@ -48,7 +47,7 @@ class LegacyNadam(keras.optimizers.Optimizer):
         ]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        place = self.places[id(variable)]
+        place = self._get_variable_index(variable)
         m, v, product = self.averages[place], self.squares[place], self.products[place]
         rate, gradient = (ops.cast(x, variable.dtype) for x in (learning_rate, gradient))
         step = ops.cast(self.iterations + 1, variable.dtype)

@@ -43,8 +43,9 @@ def as_compiled(y_true: Any, y_pred: Any) -> Any:
 
 
 def weights_for(values: Any, sample_weight: Any) -> Any:
-    """Weights `(B,)` for values `(B, n)` count for all of a sample."""
-    sample_weight = ops.convert_to_tensor(sample_weight)
+    """Weights `(B,)` for values `(B, n)` count for all of a sample. A copy: with a mask, Keras
+    multiplies weights in place (torch)."""
+    sample_weight = ops.copy(ops.convert_to_tensor(sample_weight))
     if len(sample_weight.shape) and len(values.shape) == len(sample_weight.shape) + 1:
         return ops.expand_dims(sample_weight, -1)
     return sample_weight

@@ -40,9 +40,8 @@ class _Reduced(keras.losses.Loss):
 
     def __init__(self, values: Any, reduction: str):
         dtype = keras.backend.standardize_dtype(values.dtype)
-        super().__init__(
-            reduction=reduction, dtype=dtype if "float" in dtype else keras.config.floatx()
-        )
+        dtype = dtype if "float" in dtype else keras.config.floatx()
+        super().__init__(name="reduced", reduction=reduction, dtype=dtype)
         self.values = values
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

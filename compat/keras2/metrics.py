@@ -11,10 +11,9 @@ from keras import ops
 
 from ._functions import ALIASES, FUNCTIONS
 from ._lookup import Lookup
-from ._metric import PACKAGE
+from ._metric import PACKAGE, Old
 from ._metric import MeanMetricWrapper as MeanMetricWrapper
 from ._metric import Metric as Metric
-from ._metric import Old
 from ._shapes import same_rank, weights_for
 
 # Those of Keras 3, with the bridges of `Old`: they keep their state and their numbers.

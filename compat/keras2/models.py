@@ -1,4 +1,4 @@
-"""`keras.models` of Keras 2: models that take tensors in `add_loss` and `add_metric`, and its files.
+"""`keras.models` of Keras 2: models that take tensors in `add_loss` and `add_metric`; its files.
 
 What is not here is that of Keras 3.
 """
@@ -24,11 +24,11 @@ class Model(OldTraining, keras.Model):
     r"""`keras.Model` with what Keras 2 could do.
 
     * `compile` takes its arguments in Keras 2's order, old names of losses, metrics and
-      optimizers, and functions; losses and metrics get targets as in Keras 2: `(B,)` become `(B, 1)`
-      for predictions `(B, n)`, integers stay integers.
-    * `add_loss(tensor)` and `add_metric(tensor, name, aggregation)` of a model made from inputs and
-      outputs: the tensor, made from the model's inputs and layers, is computed in each step and
-      added, and the outputs stay what they are. Compile without a loss, and fit without targets.
+      optimizers, and functions. Losses and metrics get targets as in Keras 2: `(B,)` become
+      `(B, 1)` for predictions `(B, n)`, and integers stay integers.
+    * `add_loss(tensor)` and `add_metric(tensor, name, aggregation)` of a model made from inputs
+      and outputs: the tensor, made from the model's inputs and layers, is computed in each step
+      and added; the outputs stay what they are. Compile without a loss, fit without targets.
     * `fit_generator`, `evaluate_generator`, `predict_generator`.
 
     Examples:

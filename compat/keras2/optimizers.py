@@ -20,12 +20,12 @@ class OldArguments:
     """`lr` for `learning_rate`; `decay`, by which step t has the rate lr / (1 + decay · t)."""
 
     def __init__(self, *args: Any, **kwargs: Any):
-        rates = [x for x in (args[:1] or [None]) + [kwargs.get("learning_rate")] if x is not None]
         if "lr" in kwargs:
-            if rates:
+            if args or "learning_rate" in kwargs:
                 raise ValueError(
                     "`lr` is the old name of `learning_rate`; give one of them. Received: "
-                    f"lr={kwargs['lr']!r}, learning_rate={rates[0]!r}."
+                    f"lr={kwargs['lr']!r}, learning_rate="
+                    f"{args[0] if args else kwargs['learning_rate']!r}."
                 )
             kwargs["learning_rate"] = kwargs.pop("lr")
         if isinstance(self, keras.optimizers.Nadam) and {"decay", "schedule_decay"} & {*kwargs}:

@@ -13,9 +13,9 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
-import keras  # noqa: E402
-from keras import backend as K  # noqa: E402
-from keras import layers  # noqa: E402
+import keras
+from keras import backend as K
+from keras import layers
 
 
 def recall(y_true, y_pred):
