@@ -49,34 +49,39 @@ def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     return ops.sum(ops.square(ops.expand_dims(x, 1) - y), axis=-1)
 
 
-def nearest_above(x: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
-    held = _held(x, among)
-    order = ops.argsort(held, axis=1)
-    rank = _rank(ops.take_along_axis(held, order, axis=1), x, ops.less_equal)
-    exists = rank < ops.sum(ops.cast(among, "int32"), axis=1, keepdims=True)
-    rank = ops.where(exists, rank, ops.zeros_like(rank))
-    return ops.take_along_axis(order, rank, axis=1), exists
-
-
-def count_below(x: Tensor, among: Tensor, bounds: Tensor) -> Tensor:
-    return _rank(ops.sort(_held(x, among), axis=1), bounds, ops.less)
+def rank(held: Tensor, bounds: Tensor, equal: bool) -> Tensor:
+    """How many entries of a sorted row are below each bound, or equal to it if so said: a binary
+    search for all at once."""
+    size, before = ops.shape(held)[1], ops.less_equal if equal else ops.less
+    known = held.shape[1]
+    found = ops.zeros_like(bounds, dtype="int32")
+    for power in reversed(range(24 if known is None else known.bit_length())):
+        last = found + (2**power - 1)
+        entry = ops.take_along_axis(held, ops.minimum(last, size - 1), axis=1)
+        jump = ops.logical_and(last < size, before(entry, bounds))
+        found = ops.where(jump, last + 1, found)
+    return found
 
 
 def _held(x: Tensor, among: Tensor) -> Tensor:
     return ops.where(among, x, ops.full_like(x, math.inf))
 
 
-def _rank(held: Tensor, bounds: Tensor, before: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """How many entries of a sorted row come before each bound: a binary search in all at once."""
-    size = ops.shape(held)[1]
-    known = held.shape[1]
-    found = ops.zeros_like(bounds, dtype="int32")
-    for power in reversed(range(31 if known is None else known.bit_length())):
-        last = found + (2**power - 1)
-        entry = ops.take_along_axis(held, ops.minimum(last, size - 1), axis=1)
-        jump = ops.logical_and(last < size, before(entry, bounds))
-        found = ops.where(jump, last + 1, found)
-    return found
+def nearest_above(
+    x: Tensor, among: Tensor, rank: Callable[..., Tensor] = rank
+) -> tuple[Tensor, Tensor]:
+    held = _held(x, among)
+    order = ops.argsort(held, axis=1)
+    place = rank(ops.take_along_axis(held, order, axis=1), x, equal=True)
+    exists = place < ops.sum(ops.cast(among, "int32"), axis=1, keepdims=True)
+    place = ops.where(exists, place, ops.zeros_like(place))
+    return ops.take_along_axis(order, place, axis=1), exists
+
+
+def count_below(
+    x: Tensor, among: Tensor, bounds: Tensor, rank: Callable[..., Tensor] = rank
+) -> Tensor:
+    return rank(ops.sort(_held(x, among), axis=1), bounds, equal=False)
 
 
 def map_blocks(

@@ -50,17 +50,30 @@ def replicas() -> int:
     return 1
 
 
-@jax.jit  # one loop: nothing is kept for each pair and coordinate, outside of a program either
+@jax.jit
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    return jnp.sum(jnp.square(x[:, None] - y), axis=-1)
+    # Nothing is kept for each pair and coordinate, and what XLA finds in a loop it does not compute
+    # again wherever the distances are used.
+    some = 16
+    missing = -x.shape[1] % some
+    x, y = (jnp.pad(z, ((0, 0), (0, missing))).T for z in (x, y))
+
+    def add(k: Tensor, total: Tensor) -> Tensor:
+        a, b = (jax.lax.dynamic_slice_in_dim(z, k * some, some) for z in (x, y))
+        for i in range(some):
+            total = total + jnp.square(a[i][:, None] - b[i])
+        return total
+
+    zeros = jnp.zeros((x.shape[1], y.shape[1]), x.dtype)
+    return jax.lax.fori_loop(0, x.shape[0] // some, add, zeros)
 
 
 def _keys(x: Tensor) -> Tensor:
     """Integers in the order of the floats: XLA sorts them four times as fast on the CPU."""
     kind = jnp.int64 if x.dtype == jnp.float64 else jnp.int32
-    x = jnp.where(x == 0, jnp.zeros_like(x), x)  # -0 is 0
     bits = jax.lax.bitcast_convert_type(x, kind)
-    return bits ^ ((bits >> (8 * bits.itemsize - 1)) & jnp.iinfo(kind).max)
+    keys = bits ^ ((bits >> (8 * bits.itemsize - 1)) & jnp.iinfo(kind).max)
+    return jnp.where(bits == jnp.iinfo(kind).min, jnp.zeros_like(keys), keys)  # -0 is 0
 
 
 def _sorted_keys(keys: Tensor, among: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """TensorFlow."""
 
+import functools
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -7,8 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from portable_losses._backend._generic import count_below as count_below
-from portable_losses._backend._generic import nearest_above as nearest_above
+from portable_losses._backend import _generic
 from portable_losses._typing import Tensor
 
 
@@ -50,9 +50,28 @@ def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False  # variables live outside of the graph; an assignment in a trace is a real one
 
 
-@tf.function(jit_compile=True, reduce_retracing=True)  # one loop over pairs and coordinates
+@tf.function(jit_compile=True, autograph=False)
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    return tf.reduce_sum(tf.square(x[:, None] - y), axis=-1)
+    # Nothing is kept for each pair and coordinate, and what XLA finds in a loop it does not compute
+    # again wherever the distances are used.
+    some = 16
+    missing = -x.shape[1] % some
+    x, y = (tf.transpose(tf.pad(z, [[0, 0], [0, missing]])) for z in (x, y))
+
+    def add(k: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = (z[k * some : (k + 1) * some] for z in (x, y))
+        for i in range(some):
+            total = total + tf.square(a[i][:, None] - b[i])
+        return k + 1, total
+
+    total = tf.zeros((tf.shape(x)[1], tf.shape(y)[1]), x.dtype)
+    return tf.while_loop(lambda k, _: k < x.shape[0] // some, add, (0, total))[1]
+
+
+# By itself each step of the search would be a pass over memory.
+_rank = tf.function(_generic.rank, jit_compile=True, autograph=False)
+nearest_above = functools.partial(_generic.nearest_above, rank=_rank)
+count_below = functools.partial(_generic.count_below, rank=_rank)
 
 
 def map_blocks(

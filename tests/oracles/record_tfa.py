@@ -94,8 +94,8 @@ def record(seed, build, settings):
             value = loss(tf.constant(labels), x)
         figures.append((value.numpy(), tape.gradient(value, x).numpy()))
     recorded = {"settings": json.dumps(settings), "batches": np.array(list(batches))}
-    recorded["labels"], recorded["embeddings"] = map(np.stack, zip(*batches.values()))
-    recorded["loss"], recorded["gradient"] = map(np.stack, zip(*figures))
+    recorded["labels"], recorded["embeddings"] = map(np.stack, zip(*batches.values(), strict=True))
+    recorded["loss"], recorded["gradient"] = map(np.stack, zip(*figures, strict=True))
     return recorded
 
 
