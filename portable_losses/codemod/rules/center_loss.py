@@ -1,0 +1,2 @@
+"""placeholder"""
+def apply(ctx): pass
