@@ -151,7 +151,9 @@ class _Fill(cst.CSTTransformer):
         self.parameters = {p.name: p for p in parameters}
         self.bound, self.names = bound, names
 
-    def leave_Arg(self, original_node: cst.Arg, updated_node: cst.Arg) -> cst.Arg | cst.RemovalSentinel:
+    def leave_Arg(
+        self, original_node: cst.Arg, updated_node: cst.Arg
+    ) -> cst.Arg | cst.RemovalSentinel:
         value = original_node.value
         if isinstance(value, cst.Name) and value.value in self.parameters:
             name = value.value
@@ -217,7 +219,8 @@ def atom(node: cst.BaseExpression) -> cst.BaseExpression:
 def in_place_of(node: cst.BaseExpression, parent: cst.CSTNode | None) -> cst.BaseExpression:
     """`node` where a call stood: in brackets if what is around it could take it apart."""
     if isinstance(
-        parent, cst.Arg | cst.Assign | cst.Return | cst.Expr | cst.Element | cst.Index | cst.AnnAssign
+        parent,
+        cst.Arg | cst.Assign | cst.Return | cst.Expr | cst.Element | cst.Index | cst.AnnAssign,
     ):
         return node
     return atom(node)

@@ -39,7 +39,9 @@ _FLOATS = {
 }  # fmt: skip
 
 
-def hold(row_when: tuple[str, ...], bound: dict[str, cst.Arg], ctx: Context, ref: Reference) -> bool:
+def hold(
+    row_when: tuple[str, ...], bound: dict[str, cst.Arg], ctx: Context, ref: Reference
+) -> bool:
     return all(_holds(condition, bound, ctx, ref) for condition in row_when)
 
 
@@ -98,7 +100,7 @@ def _is_simple(value: cst.BaseExpression) -> bool:
 
 
 def dtype_of(node: cst.BaseExpression, ctx: Context, depth: int = 0) -> str | None:
-    """"float", "int" (booleans are no integers here), or None where the source does not say."""
+    """ "float", "int" (booleans are no integers here), or None where the source does not say."""
     if isinstance(node, cst.Float):
         return "float"
     if isinstance(node, cst.Integer):

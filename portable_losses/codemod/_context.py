@@ -208,7 +208,11 @@ class Context:
 
     def _free(self, name: str) -> str:
         used = set(self.imports.values())
-        for candidate in (name, f"keras_{name}" if name == "ops" else f"{name}_", f"portable_{name}"):
+        for candidate in (
+            name,
+            f"keras_{name}" if name == "ops" else f"{name}_",
+            f"portable_{name}",
+        ):
             if self.names.is_free(candidate) and candidate not in used:
                 return candidate
         number = 2

@@ -1,5 +1,6 @@
 """`rewrite`: old source in, new source and a report out."""
 
+import difflib
 import re
 from typing import Any
 
@@ -7,7 +8,7 @@ import libcst as cst
 
 from portable_losses.codemod import _imports, tables
 from portable_losses.codemod._context import MODULE, Context
-from portable_losses.codemod._result import STOP, Change, Finding, Result
+from portable_losses.codemod._result import Change, Finding, Result
 from portable_losses.codemod._scope import Names
 from portable_losses.codemod.rules import RULES
 
@@ -92,20 +93,15 @@ class _Apply(cst.CSTTransformer):
 
     def on_leave(self, original_node: Any, updated_node: Any) -> Any:
         for edit in self.edits.get(original_node, ()):
-            if not isinstance(updated_node, cst.CSTNode):
-                updated_node = _edit_one(edit, updated_node)
-            else:
+            if isinstance(updated_node, cst.FlattenSentinel):
+                # Others were put before it; the statement itself is the last.
+                *before, last = updated_node
+                result = edit(last)
+                after = result if isinstance(result, cst.FlattenSentinel) else [result]
+                updated_node = cst.FlattenSentinel([*before, *after])
+            elif isinstance(updated_node, cst.CSTNode):
                 updated_node = edit(updated_node)
         return updated_node
-
-
-def _edit_one(edit: Any, several: Any) -> Any:
-    """An edit of a statement that others were put around already."""
-    if not isinstance(several, cst.FlattenSentinel):
-        return several
-    *before, last = several
-    result = edit(last)
-    return cst.FlattenSentinel([*before, *(result if isinstance(result, cst.FlattenSentinel) else [result])])
 
 
 def _status(ctx: Context) -> dict[str, str]:
@@ -120,15 +116,13 @@ def _status(ctx: Context) -> dict[str, str]:
 
 
 def _changes(old: str, new: str) -> list[Change]:
-    import difflib
-
     before, after = old.splitlines(), new.splitlines()
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
     return [
-        Change(i1 + 1, "rewrite", "\n".join(before[i1:i2]), "\n".join(after[j1:j2]))
+        Change(i1 + 1, "\n".join(before[i1:i2]), "\n".join(after[j1:j2]))
         for tag, i1, i2, j1, j2 in matcher.get_opcodes()
         if tag != "equal"
     ]
 
 
-__all__ = ["STOP", "Finding", "ParseError", "rewrite"]
+__all__ = ["Change", "Finding", "ParseError", "Result", "rewrite"]

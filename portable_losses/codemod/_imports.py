@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import libcst as cst
 
@@ -55,7 +56,9 @@ def _fate(ctx: Context, binding: Binding) -> New | None | str:
             return New(*COMPAT[symbol], binding.name)
         if uses:
             return None
-        return "stay" if binding.module == "keras.backend" else New("keras", "backend", binding.name)
+        return (
+            "stay" if binding.module == "keras.backend" else New("keras", "backend", binding.name)
+        )
     if root in ("tf", "K"):
         return "stay" if "kept" in uses or not uses else None
     if binding.name in ctx.taken:
@@ -77,7 +80,9 @@ def _fate(ctx: Context, binding: Binding) -> New | None | str:
     return New(module, name, binding.name)
 
 
-def _alias_fate(ctx: Context, binding: Binding, symbol: str, uses: Sequence[str]) -> New | None | str:
+def _alias_fate(
+    ctx: Context, binding: Binding, symbol: str, uses: Sequence[str]
+) -> New | None | str:
     """`K = tf.keras.backend` is an import in disguise; `f = tf.square` is none."""
     if symbol in COMPAT:
         if "kept" in uses:
@@ -144,8 +149,15 @@ class _Statements:
 
     def _anchor(self, lines: Iterable[cst.CSTNode]) -> cst.CSTNode | None:
         """The first line of imports at the top of the module that changes anyway."""
-        return next((ln for ln in lines if isinstance(self.ctx.parent(ln), cst.Module)
-                     and all(isinstance(s, cst.Import | cst.ImportFrom) for s in ln.body)), None)  # type: ignore[attr-defined]
+        return next(
+            (
+                ln
+                for ln in lines
+                if isinstance(self.ctx.parent(ln), cst.Module)
+                and all(isinstance(s, cst.Import | cst.ImportFrom) for s in ln.body)
+            ),
+            None,
+        )  # type: ignore[attr-defined]
 
     def _rewrite(self, line: cst.CSTNode, statements: list[cst.CSTNode], extra: list[New]) -> None:
         kept: list[int] = []
@@ -169,14 +181,18 @@ class _Statements:
                     kept.append(place)
                     news = [n for n in news if n not in {self.fates[b] for b in bindings}]
         made = statements_of([*extra, *news])
+        if not made and not kept:
+            self._remove(line)
+            return
 
         def change(updated: cst.SimpleStatementLine) -> object:
             body = [edits.get(place, updated.body[place]) for place in kept]
-            body = [b.with_changes(semicolon=cst.MaybeSentinel.DEFAULT) if b is body[-1] else b for b in body]
+            body = [
+                b.with_changes(semicolon=cst.MaybeSentinel.DEFAULT) if b is body[-1] else b
+                for b in body
+            ]
             old = [updated.with_changes(body=body)] if body else []
             result = [*made, *old]
-            if not result:
-                return _removed(self.ctx, line, updated)
             first = result[0].with_changes(leading_lines=updated.leading_lines)
             if len(result) > 1 and old:
                 result[-1] = result[-1].with_changes(leading_lines=[])
@@ -188,6 +204,21 @@ class _Statements:
             return cst.FlattenSentinel(result)
 
         self.ctx.edit(line, change)
+
+    def _remove(self, line: cst.SimpleStatementLine) -> None:
+        """Take a line away; the comments above it go to the next one. A block keeps a `pass`."""
+        block = self.ctx.parent(line)
+        body = list(getattr(block, "body", ()))
+        place = body.index(line)
+        lines = [empty for empty in line.leading_lines if empty.comment]
+        if len(body) > place + 1:
+            if lines:
+                self.ctx.edit(body[place + 1], lambda new: _with_lines(new, lines))
+            self.ctx.edit(line, lambda new: cst.RemoveFromParent())
+        elif lines or (isinstance(block, cst.IndentedBlock) and len(body) == 1):
+            self.ctx.edit(line, lambda new: new.with_changes(body=[cst.Pass()]))
+        else:
+            self.ctx.edit(line, lambda new: cst.RemoveFromParent())
 
     def _same_shape(
         self, small: cst.Import | cst.ImportFrom, bindings: list[Binding], extra: list[New]
@@ -216,16 +247,25 @@ class _Statements:
         if root == "keras":
             new = moved(module)[0]
             if new and not new.startswith("=") and new != ".".join(parts_of(star.module) or ()):  # type: ignore[arg-type]
-                self.ctx.edit(star, lambda node: node.with_changes(module=cst.parse_expression(new)))
+                self.ctx.edit(
+                    star, lambda node: node.with_changes(module=cst.parse_expression(new))
+                )
                 self.ctx.mark(star)
-        elif not any(ref.bindings == [] and ref.symbol.startswith(root) and ref.node not in self.ctx.done
-                     for ref in self.ctx.references):
+        elif not any(
+            ref.bindings == [] and ref.symbol.startswith(root) and ref.node not in self.ctx.done
+            for ref in self.ctx.references
+        ):
             line = self.ctx.parent(star)
             kept = self.ctx.star_kept
-            if line is not None and root not in kept and any(
-                ref.bindings == [] and _names.root(ref.symbol) == root for ref in self.ctx.references
+            if (
+                line is not None
+                and root not in kept
+                and any(
+                    ref.bindings == [] and _names.root(ref.symbol) == root
+                    for ref in self.ctx.references
+                )
             ):
-                self.ctx.edit(line, lambda node: _removed(self.ctx, line, node))
+                self._remove(line)
 
     def _insert(self, added: list[New]) -> None:
         """After the docstring and `from __future__`, where no import of the module changes."""
@@ -233,8 +273,10 @@ class _Statements:
         place = 0
         for place, statement in enumerate(body):
             small = statement.body[0] if isinstance(statement, cst.SimpleStatementLine) else None
-            docstring = place == 0 and isinstance(small, cst.Expr) and isinstance(
-                small.value, cst.SimpleString | cst.ConcatenatedString
+            docstring = (
+                place == 0
+                and isinstance(small, cst.Expr)
+                and isinstance(small.value, cst.SimpleString | cst.ConcatenatedString)
             )
             future = isinstance(small, cst.ImportFrom) and getattr(small.module, "value", "") == (
                 "__future__"
@@ -246,7 +288,9 @@ class _Statements:
 
         def change(new: cst.BaseStatement) -> object:
             lines = new.leading_lines  # type: ignore[attr-defined]
-            first = made[0].with_changes(leading_lines=[ln for ln in lines if ln.comment is None][:1])
+            first = made[0].with_changes(
+                leading_lines=[ln for ln in lines if ln.comment is None][:1]
+            )
             rest = [*made[1:]]
             return cst.FlattenSentinel([first, *rest, new])
 
@@ -254,12 +298,11 @@ class _Statements:
             self.ctx.edit(target, change)
 
 
-def _removed(ctx: Context, line: cst.CSTNode, updated: cst.SimpleStatementLine) -> object:
-    """Nothing, or `pass` where a block would be empty; comments above stay."""
-    block = ctx.parent(line)
-    if isinstance(block, cst.IndentedBlock) and len(block.body) == 1:
-        return updated.with_changes(body=[cst.Pass()])
-    return cst.RemoveFromParent()
+def _with_lines(new: Any, lines: list[cst.EmptyLine]) -> Any:
+    if isinstance(new, cst.FlattenSentinel):
+        first, *rest = new
+        return cst.FlattenSentinel([_with_lines(first, lines), *rest])
+    return new.with_changes(leading_lines=[*lines, *new.leading_lines])
 
 
 def _last_without_comma(aliases: Sequence[cst.ImportAlias]) -> list[cst.ImportAlias]:
@@ -280,9 +323,7 @@ def statements_of(news: Iterable[New]) -> list[cst.SimpleStatementLine]:
     for new in news:
         if new.module:
             modules[new.module].add(new)
-    lines = [
-        f"import {n.name}" + (f" as {n.local}" if n.local != n.name else "") for n in plain
-    ]
+    lines = [f"import {n.name}" + (f" as {n.local}" if n.local != n.name else "") for n in plain]
     for module in sorted(modules):
         names = sorted(modules[module], key=lambda n: (n.name.lower(), n.local))
         text = ", ".join(n.name + (f" as {n.local}" if n.local != n.name else "") for n in names)

@@ -16,7 +16,6 @@ class Change:
     """One place where the code is another now."""
 
     line: int
-    rule: str
     old: str
     new: str
 

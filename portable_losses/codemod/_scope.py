@@ -181,7 +181,9 @@ class Names(cst.CSTVisitor):
 
     # What is collected ---------------------------------------------------------------------
 
-    def _inside(self, kind: str, *nodes: cst.CSTNode | None, names: Iterator[str] = iter(())) -> None:
+    def _inside(
+        self, kind: str, *nodes: cst.CSTNode | None, names: Iterator[str] = iter(())
+    ) -> None:
         outer, self.scope = self.scope, Scope(kind, self.scope)
         for name in names:
             self._bind(name)

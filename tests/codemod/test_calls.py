@@ -4,7 +4,6 @@ and evaluated on the backend that runs."""
 import json
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from keras import ops

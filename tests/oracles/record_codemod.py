@@ -68,7 +68,9 @@ def evaluate(call, names):
             return np.asarray(session.run(result) if hasattr(result, "graph") else result)
     scope = {key: tf.constant(value) for key, value in names.items()}
     result = eval(call, {"tf": tf, "K": tf.keras.backend, **scope})
-    return [np.asarray(part) for part in result] if isinstance(result, tuple) else np.asarray(result)
+    return (
+        [np.asarray(part) for part in result] if isinstance(result, tuple) else np.asarray(result)
+    )
 
 
 def main():
@@ -95,7 +97,9 @@ def main():
         figures["calls"] = np.array(json.dumps(calls[section]))
         figures["versions"] = np.array(json.dumps(versions))
         figures.update(("input_" + key, value) for key, value in names.items())
-        np.savez_compressed(os.path.join(options.out, "codemod_%s.npz" % section.lower()), **figures)
+        np.savez_compressed(
+            os.path.join(options.out, "codemod_%s.npz" % section.lower()), **figures
+        )
         print(section, len(calls[section]))
 
 

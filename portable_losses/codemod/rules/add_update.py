@@ -116,9 +116,7 @@ def _restructure(
             return cst.FlattenSentinel([moves, new])
         # What is returned is computed before the variable moves.
         result = cst.Assign([cst.AssignTarget(cst.Name("result"))], value)
-        before = cst.SimpleStatementLine(
-            [*new.body[:-1], result], leading_lines=new.leading_lines
-        )
+        before = cst.SimpleStatementLine([*new.body[:-1], result], leading_lines=new.leading_lines)
         after = cst.SimpleStatementLine(
             [returned.with_changes(value=cst.Name("result"))],
             trailing_whitespace=new.trailing_whitespace,
@@ -127,7 +125,9 @@ def _restructure(
 
     ctx.edit(statement, take)
     ctx.edit(last, put)
-    names = [param.name.value for param in (*function.params.params, *function.params.kwonly_params)]
+    names = [
+        param.name.value for param in (*function.params.params, *function.params.kwonly_params)
+    ]
     if "training" not in names:
         ctx.edit(function, _with_training)
 

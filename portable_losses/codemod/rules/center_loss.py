@@ -1,2 +1,5 @@
 """placeholder"""
-def apply(ctx): pass
+
+
+def apply(ctx):
+    pass

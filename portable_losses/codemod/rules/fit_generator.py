@@ -6,7 +6,14 @@ from portable_losses.codemod._calls import NO_SPACE
 from portable_losses.codemod._context import Context
 
 NEW = {"fit_generator": "fit", "evaluate_generator": "evaluate", "predict_generator": "predict"}
-GONE = ("workers", "use_multiprocessing", "max_queue_size", "max_q_size", "pickle_safe", "nb_worker")
+GONE = (
+    "workers",
+    "use_multiprocessing",
+    "max_queue_size",
+    "max_q_size",
+    "pickle_safe",
+    "nb_worker",
+)
 RENAMED = {"nb_epoch": "epochs", "nb_val_samples": "validation_steps", "generator": "x"}
 
 
@@ -19,7 +26,9 @@ def apply(ctx: Context) -> None:
         if name in NEW:
             if gone := sorted(keywords & set(GONE)):
                 what = ", ".join(f"`{keyword}`" for keyword in gone)
-                ctx.find(call, "fit_generator", f"{what}: a `keras.utils.PyDataset` takes them now.")
+                ctx.find(
+                    call, "fit_generator", f"{what}: a `keras.utils.PyDataset` takes them now."
+                )
             ctx.edit(call, _changed)
             ctx.mark(call)
         elif name == "fit" and "nb_epoch" in keywords:

@@ -13,9 +13,7 @@ def is_graph(symbol: str) -> bool:
     if rows:
         return rows[0].kind == "G"
     parts = symbol.split(".")
-    return any(
-        ".".join([*parts[:end], "*"]) in tables.calls() for end in range(2, len(parts))
-    )
+    return any(".".join([*parts[:end], "*"]) in tables.calls() for end in range(2, len(parts)))
 
 
 def apply(ctx: Context) -> None:

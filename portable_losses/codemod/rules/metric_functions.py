@@ -11,7 +11,9 @@ RATIO = re.compile(
     r"precision|recall|f1|fbeta|f_score|fscore|f_measure|sensitivity|specificity|mcc|matthews|auc|iou|"
     r"jaccard|dice|tversky|kappa|(?:true|false)_?(?:positive|negative)"
 )
-METRIC = re.compile(rf"{RATIO.pattern}|acc(?:uracy)?(?:_|$)|metric|error_rate|top_?k|(?:^|_)r2(?:_|$)")
+METRIC = re.compile(
+    rf"{RATIO.pattern}|acc(?:uracy)?(?:_|$)|metric|error_rate|top_?k|(?:^|_)r2(?:_|$)"
+)
 LOSS = re.compile(r"loss|crossentropy|cross_entropy")
 
 
@@ -55,7 +57,8 @@ def meets_elementwise(ctx: Context, function: cst.FunctionDef) -> bool:
     flat = {
         name
         for name in (first, second)
-        if len([b for b in _rebound(ctx, function) if b == name]) and _flattened(ctx, function, name)
+        if len([b for b in _rebound(ctx, function) if b == name])
+        and _flattened(ctx, function, name)
     }
     if flat:
         return False
@@ -105,7 +108,12 @@ def _directly(ctx: Context, name: cst.CSTNode, node: cst.CSTNode) -> bool:
             if last not in ENTRYWISE:
                 return False
         elif not isinstance(
-            above, cst.Arg | cst.BinaryOperation | cst.UnaryOperation | cst.Comparison | cst.ComparisonTarget
+            above,
+            cst.Arg
+            | cst.BinaryOperation
+            | cst.UnaryOperation
+            | cst.Comparison
+            | cst.ComparisonTarget,
         ):
             return False
         above = ctx.parent(above)
@@ -131,7 +139,11 @@ def apply(ctx: Context) -> None:
         if ctx.definition(function) in ctx.graph or not is_metric(ctx, function):
             continue
         names = parameters(function)
-        if len(names) < 2 or names[0] == "self" or not re.search("true|label|target|gt|^y$", names[0]):
+        if (
+            len(names) < 2
+            or names[0] == "self"
+            or not re.search("true|label|target|gt|^y$", names[0])
+        ):
             continue
         if not uses_old_names(ctx, function):
             continue

@@ -48,7 +48,9 @@ def _optimizer(ctx: Context, call: cst.Call, name: str) -> None:
     def change(new: cst.Call) -> cst.Call:
         args: list[cst.Arg] = []
         given = False
-        removed = next((a.value for a in new.args if a.keyword and a.keyword.value == "decay"), None)
+        removed = next(
+            (a.value for a in new.args if a.keyword and a.keyword.value == "decay"), None
+        )
         for place, arg in enumerate(new.args):
             keyword = arg.keyword.value if arg.keyword else None
             if keyword in useless:
@@ -64,10 +66,14 @@ def _optimizer(ctx: Context, call: cst.Call, name: str) -> None:
             value = _schedule(schedule, cst.parse_expression(DEFAULTS[name]), removed)
             rate = cst.Arg(value, cst.Name("learning_rate"), equal=EQUAL)
             if args:
-                rate = rate.with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
+                rate = rate.with_changes(
+                    comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+                )
             args.insert(0, rate)
-        if args and args[-1].comma is not cst.MaybeSentinel.DEFAULT and new.args[-1].comma is (
-            cst.MaybeSentinel.DEFAULT
+        if (
+            args
+            and args[-1].comma is not cst.MaybeSentinel.DEFAULT
+            and new.args[-1].comma is (cst.MaybeSentinel.DEFAULT)
         ):
             args[-1] = args[-1].with_changes(
                 comma=cst.MaybeSentinel.DEFAULT, whitespace_after_arg=NO_SPACE

@@ -58,7 +58,9 @@ def _tensor(ctx: Context, ref: Reference) -> None:
 
             def change(node: cst.Call) -> cst.Call:
                 first = node.args[0].with_changes(comma=cst.MaybeSentinel.DEFAULT)
-                return node.with_changes(func=cst.parse_expression(f"{ops}.is_tensor"), args=[first])
+                return node.with_changes(
+                    func=cst.parse_expression(f"{ops}.is_tensor"), args=[first]
+                )
 
             ctx.edit(call, change)
             ctx.settle(ref, "native")
