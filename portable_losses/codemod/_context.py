@@ -35,6 +35,7 @@ class Context:
     into `edits`, and says what it did by `find`.
     """
 
+    source: str
     module: cst.Module
     target: str
     names: Names
@@ -54,8 +55,7 @@ class Context:
     quote: str = '"'
 
     def __post_init__(self) -> None:
-        code = self.module.code
-        self.quote = '"' if code.count('"') >= code.count("'") else "'"
+        self.quote = '"' if self.source.count('"') >= self.source.count("'") else "'"
         for chain in self.names.chains.values():
             if meaning := self.names.meaning(chain.node):
                 symbol, bindings = meaning
@@ -80,9 +80,14 @@ class Context:
 
     def definition(self, node: cst.CSTNode) -> str:
         """The outermost function or class around a node."""
-        above = [node, *self.ancestors(node)]
-        outer = [n for n in above if isinstance(n, cst.FunctionDef | cst.ClassDef)]
-        return outer[-1].name.value if outer else MODULE
+        outer, above = MODULE, self.parent(node)
+        if isinstance(node, cst.FunctionDef | cst.ClassDef):
+            outer = node.name.value
+        while above is not None:
+            if isinstance(above, cst.FunctionDef | cst.ClassDef):
+                outer = above.name.value
+            above = self.parent(above)
+        return outer
 
     def function(self, node: cst.CSTNode) -> cst.FunctionDef | None:
         """The innermost function around a node."""
@@ -91,19 +96,19 @@ class Context:
                 return above
         return None
 
-    def functions(self) -> list[cst.FunctionDef]:
-        return [n for n in self.names.parents if isinstance(n, cst.FunctionDef)]
-
-    def classes(self) -> list[cst.ClassDef]:
-        return [n for n in self.names.parents if isinstance(n, cst.ClassDef)]
+    def all(self, kind: type) -> list[Any]:
+        """The nodes of one of the kinds that are kept apart, in their order."""
+        return self.names.of_kind[kind]
 
     def within(self, outer: cst.CSTNode, kind: type) -> list[Any]:
-        """The nodes of a kind inside of `outer`."""
-        return [
-            node
-            for node in self.names.parents
-            if isinstance(node, kind) and outer in self.ancestors(node)
-        ]
+        """Those inside of `outer`."""
+        return [node for node in self.all(kind) if self.is_within(node, outer)]
+
+    def is_within(self, node: cst.CSTNode, outer: cst.CSTNode) -> bool:
+        above = self.parent(node)
+        while above is not None and above is not outer:
+            above = self.parent(above)
+        return above is outer
 
     # What it means --------------------------------------------------------------------------
 

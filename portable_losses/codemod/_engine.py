@@ -59,7 +59,7 @@ def rewrite(source: str, *, path: str | None = None, target: str = "native") -> 
         root: frozenset(s.split(".")[1] for s in tables.calls() if s.startswith(f"{root}."))
         for root in ("K", "tf")
     }
-    ctx = Context(module, target, Names(module, stars))
+    ctx = Context(source, module, target, Names(module, stars))
     for rule in RULES:
         rule.apply(ctx)
     _imports.apply(ctx)
@@ -94,7 +94,7 @@ class _Apply(cst.CSTTransformer):
     def on_leave(self, original_node: Any, updated_node: Any) -> Any:
         for edit in self.edits.get(original_node, ()):
             if isinstance(updated_node, cst.FlattenSentinel):
-                # Others were put before it; the statement itself is the last.
+                # Others were put around it; see `Context.edit`.
                 *before, last = updated_node
                 result = edit(last)
                 after = result if isinstance(result, cst.FlattenSentinel) else [result]
@@ -105,7 +105,7 @@ class _Apply(cst.CSTTransformer):
 
 
 def _status(ctx: Context) -> dict[str, str]:
-    names = [ctx.definition(n) for n in (*ctx.functions(), *ctx.classes())]
+    names = [ctx.definition(n) for n in (*ctx.all(cst.FunctionDef), *ctx.all(cst.ClassDef))]
     found = {}
     for name in dict.fromkeys([*names, MODULE]):
         outcomes = ctx.outcomes.get(name, set())

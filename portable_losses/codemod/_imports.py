@@ -101,6 +101,9 @@ def _alias_fate(
 
 def _name_compat(ctx: Context, fates: dict[Binding, New | None]) -> None:
     """Every use that goes through compat gets the name that compat has in this module."""
+    for new in fates.values():  # what takes an old import's place serves other uses too
+        if new and (new.module, new.name) in COMPAT.values():
+            ctx.imports.setdefault((new.module, new.name), new.local)
     for ref in ctx.compat:
         root = _names.root(ref.symbol)
         rest = ref.symbol[len(root) :]

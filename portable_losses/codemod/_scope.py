@@ -4,14 +4,17 @@ One pass collects the scopes with what is bound in them, and every dotted name t
 name means is asked afterwards, when all bindings are known.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import libcst as cst
 
 from portable_losses.codemod import _names
 
 Import = cst.Import | cst.ImportFrom
+# The kinds of nodes that rules go through.
+KINDS = (cst.Call, cst.FunctionDef, cst.ClassDef, cst.Assign, cst.Attribute, cst.BinaryOperation)
 
 
 @dataclass(eq=False)
@@ -88,6 +91,7 @@ class Names(cst.CSTVisitor):
         self.parents: dict[cst.CSTNode, cst.CSTNode] = {}
         self.assigns: dict[Binding, cst.Assign] = {}
         self.scope_of: dict[Binding, Scope] = {}
+        self.of_kind: dict[type, list[Any]] = {kind: [] for kind in KINDS}
         self._above: list[cst.CSTNode] = []
         self._star_names = star_names
         self._symbols: dict[cst.CSTNode, tuple[str, list[Binding]] | None] = {}
@@ -97,6 +101,8 @@ class Names(cst.CSTVisitor):
         if self._above:
             self.parents[node] = self._above[-1]
         self._above.append(node)
+        if (same := self.of_kind.get(type(node))) is not None:
+            same.append(node)
         return super().on_visit(node)
 
     def on_leave(self, original_node: cst.CSTNode) -> None:
@@ -181,9 +187,7 @@ class Names(cst.CSTVisitor):
 
     # What is collected ---------------------------------------------------------------------
 
-    def _inside(
-        self, kind: str, *nodes: cst.CSTNode | None, names: Iterator[str] = iter(())
-    ) -> None:
+    def _inside(self, kind: str, *nodes: cst.CSTNode | None, names: Iterable[str] = ()) -> None:
         outer, self.scope = self.scope, Scope(kind, self.scope)
         for name in names:
             self._bind(name)

@@ -10,7 +10,7 @@ SCALARS = ("mean", "sum", "reduce_mean", "reduce_sum", "l2_loss", "max", "reduce
 
 
 def apply(ctx: Context) -> None:
-    for call in [n for n in ctx.names.parents if isinstance(n, cst.Call)]:
+    for call in ctx.all(cst.Call):
         if not isinstance(call.func, cst.Attribute):
             continue
         name, owner = call.func.attr.value, call.func.value

@@ -18,7 +18,7 @@ Update = tuple[cst.BaseExpression, str]
 
 
 def apply(ctx: Context) -> None:
-    for call in [n for n in ctx.names.parents if isinstance(n, cst.Call)]:
+    for call in ctx.all(cst.Call):
         if not (isinstance(call.func, cst.Attribute) and call.func.attr.value == "add_update"):
             continue
         methods = _methods(ctx, call.args[0].value) if call.args else None

@@ -9,8 +9,8 @@ ORDER = ("name", "shape", "dtype", "initializer")
 
 
 def apply(ctx: Context) -> None:
-    for node in list(ctx.names.parents):
-        if not (isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute)):
+    for node in ctx.all(cst.Call):
+        if not isinstance(node.func, cst.Attribute):
             continue
         name = node.func.attr.value
         first = node.args[0] if node.args else None

@@ -7,7 +7,7 @@ import libcst as cst
 from portable_losses.codemod import _calls, _conditions, _names, tables
 from portable_losses.codemod._context import Context, Edit, Reference
 from portable_losses.codemod._result import CHECK, NOTE
-from portable_losses.codemod.rules.graph import is_graph
+from portable_losses.codemod.rules.graph import kind_of
 
 # A guard that changes nothing where ids are in range is no news.
 GUARDED = {
@@ -140,9 +140,9 @@ def through_compat(ctx: Context, ref: Reference, unknown: set[str]) -> None:
     symbol = ctx.symbol(ref.node) or ref.symbol
     known = (
         root == "K"
-        or symbol in tables.calls()
+        or (symbol in tables.calls() and kind_of(symbol) != "T")
         or symbol.rpartition(".")[0] in tables.calls()
-        or is_graph(symbol)
+        or kind_of(symbol) in ("X", "G")
         or symbol in ("tf.newaxis", "tf.Tensor")
         or symbol.partition("tf.")[2].split(".")[0] in DTYPES
     )

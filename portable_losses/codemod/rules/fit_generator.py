@@ -18,7 +18,7 @@ RENAMED = {"nb_epoch": "epochs", "nb_val_samples": "validation_steps", "generato
 
 
 def apply(ctx: Context) -> None:
-    for call in [n for n in ctx.names.parents if isinstance(n, cst.Call)]:
+    for call in ctx.all(cst.Call):
         if not isinstance(call.func, cst.Attribute):
             continue
         name = call.func.attr.value

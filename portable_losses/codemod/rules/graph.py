@@ -1,6 +1,8 @@
 """Which functions build a TF1 graph. They run through `portable_losses.compat.tf1` as a whole,
 with every function they call: a tensor of a graph is no tensor of Keras 3."""
 
+import libcst as cst
+
 from portable_losses.codemod import tables
 from portable_losses.codemod._context import MODULE, Context
 from portable_losses.codemod._result import CHECK, STOP
@@ -8,12 +10,20 @@ from portable_losses.codemod._result import CHECK, STOP
 SESSIONS = ("tf.Session", "tf.InteractiveSession", "tf.train.MonitoredTrainingSession")
 
 
-def is_graph(symbol: str) -> bool:
-    rows = tables.calls().get(symbol)
-    if rows:
-        return rows[0].kind == "G"
+def kind_of(symbol: str) -> str:
+    """The class of a name without a native form, by itself or by its namespace; else ""."""
+    rows = tables.calls()
     parts = symbol.split(".")
-    return any(".".join([*parts[:end], "*"]) in tables.calls() for end in range(2, len(parts)))
+    if symbol in rows:
+        return rows[symbol][0].kind
+    for end in range(len(parts) - 1, 1, -1):
+        if found := rows.get(".".join([*parts[:end], "*"])):
+            return found[0].kind
+    return ""
+
+
+def is_graph(symbol: str) -> bool:
+    return kind_of(symbol) in ("G", "T")
 
 
 def apply(ctx: Context) -> None:
@@ -56,13 +66,13 @@ def apply(ctx: Context) -> None:
 
 def _spread(ctx: Context) -> None:
     """A function that a graph calls works on the graph's tensors too."""
-    top = {name for name in ctx.names.top.bindings}
+    top = set(ctx.names.top.bindings)
     calls = [
         (ctx.definition(chain.node), chain.parts[0])
         for chain in ctx.names.chains.values()
         if chain.parts[0] in top and chain.scope.find(chain.parts[0]) is ctx.names.top
     ]
-    tops = {ctx.definition(node) for node in (*ctx.functions(), *ctx.classes())}
+    tops = {ctx.definition(node) for node in (*ctx.all(cst.FunctionDef), *ctx.all(cst.ClassDef))}
     growing = bool(ctx.graph)
     while growing:
         reached = {called for caller, called in calls if caller in ctx.graph and called in tops}

@@ -22,8 +22,11 @@ def parameters(function: cst.FunctionDef) -> list[str]:
 
 
 def uses_old_names(ctx: Context, function: cst.FunctionDef) -> bool:
+    place = ctx.definition(function)
     return any(
-        ref.symbol.partition(".")[0] in ("K", "tf") and function in ctx.ancestors(ref.node)
+        ref.definition == place
+        and ref.symbol.partition(".")[0] in ("K", "tf")
+        and ctx.is_within(ref.node, function)
         for ref in ctx.references
     )
 
@@ -41,19 +44,18 @@ def is_metric(ctx: Context, function: cst.FunctionDef) -> bool:
 def _compiled(ctx: Context, keyword: str) -> set[str]:
     """The names in `compile(keyword=...)`."""
     found = set()
-    for chain in ctx.names.chains.values():
-        for above in ctx.ancestors(chain.node):
-            if isinstance(above, cst.Arg) and above.keyword and above.keyword.value == keyword:
-                call = ctx.parent(above)
-                if isinstance(call, cst.Call) and isinstance(call.func, cst.Attribute):
-                    if call.func.attr.value == "compile":
-                        found.add(chain.parts[0])
+    for call in ctx.all(cst.Call):
+        if isinstance(call.func, cst.Attribute) and call.func.attr.value == "compile":
+            for arg in call.args:
+                if arg.keyword and arg.keyword.value == keyword:
+                    chains = ctx.names.chains.values()
+                    found |= {c.parts[0] for c in chains if ctx.is_within(c.node, arg)}
     return found
 
 
 def meets_elementwise(ctx: Context, function: cst.FunctionDef) -> bool:
     """Whether `y_true` and `y_pred` as they came are combined entry by entry."""
-    first, second, *_ = parameters(function)
+    first, second, *_ = (name for name in parameters(function) if name != "self")
     flat = {
         name
         for name in (first, second)
@@ -62,12 +64,13 @@ def meets_elementwise(ctx: Context, function: cst.FunctionDef) -> bool:
     }
     if flat:
         return False
+    chains = [
+        chain
+        for chain in ctx.names.chains.values()
+        if chain.parts[0] in (first, second) and ctx.is_within(chain.node, function)
+    ]
     for node in ctx.within(function, cst.BinaryOperation) + ctx.within(function, cst.Call):
-        names = {
-            chain.parts[0]
-            for chain in ctx.names.chains.values()
-            if chain.parts[0] in (first, second) and _directly(ctx, chain.node, node)
-        }
+        names = {chain.parts[0] for chain in chains if _directly(ctx, chain.node, node)}
         if len(names) == 2 and not _passes_on(ctx, node):
             return True
     return False
@@ -135,15 +138,15 @@ def _passes_on(ctx: Context, node: cst.CSTNode) -> bool:
 
 
 def apply(ctx: Context) -> None:
-    for function in ctx.functions():
-        if ctx.definition(function) in ctx.graph or not is_metric(ctx, function):
-            continue
+    for function in ctx.all(cst.FunctionDef):
         names = parameters(function)
         if (
             len(names) < 2
             or names[0] == "self"
             or not re.search("true|label|target|gt|^y$", names[0])
         ):
+            continue
+        if ctx.definition(function) in ctx.graph or not is_metric(ctx, function):
             continue
         if not uses_old_names(ctx, function):
             continue

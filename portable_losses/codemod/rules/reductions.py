@@ -29,7 +29,7 @@ def apply(ctx: Context) -> None:
             for arg in ref.call.args:
                 if arg.keyword and arg.keyword.value == "reduction":
                     _auto(ctx, arg.value)
-    for call in [node for node in ctx.names.parents if isinstance(node, cst.Call)]:
+    for call in ctx.all(cst.Call):
         if isinstance(call.func, cst.Attribute) and call.func.attr.value == "__init__":
             for arg in call.args:
                 if arg.keyword and arg.keyword.value == "reduction":

@@ -9,7 +9,7 @@ from portable_losses.codemod._result import CHECK
 def metric_classes(ctx: Context) -> set[str]:
     """The classes of a module that are metrics, by their bases."""
     found: set[str] = set()
-    classes = ctx.classes()
+    classes = ctx.all(cst.ClassDef)
     for _ in classes:
         before = len(found)
         for node in classes:
@@ -25,7 +25,7 @@ def metric_classes(ctx: Context) -> set[str]:
 
 def apply(ctx: Context) -> None:
     metrics = metric_classes(ctx)
-    for node in ctx.classes():
+    for node in ctx.all(cst.ClassDef):
         if node.name.value not in metrics:
             continue
         methods = [n for n in node.body.body if isinstance(n, cst.FunctionDef)]
@@ -37,7 +37,7 @@ def apply(ctx: Context) -> None:
                 ctx.silent(method, "S10", "`reset_states` is called `reset_state` now.")
                 ctx.mark(method)
     known = _variables(ctx, metrics)
-    for call in [n for n in ctx.names.parents if isinstance(n, cst.Call)]:
+    for call in ctx.all(cst.Call):
         func = call.func
         if not (isinstance(func, cst.Attribute) and func.attr.value == "reset_states"):
             continue
@@ -61,7 +61,7 @@ def apply(ctx: Context) -> None:
 def _variables(ctx: Context, metrics: set[str]) -> set[str]:
     """The names and attributes that were given a metric."""
     found = set()
-    for node in [n for n in ctx.names.parents if isinstance(n, cst.Assign)]:
+    for node in ctx.all(cst.Assign):
         if isinstance(node.value, cst.Call):
             symbol = ctx.symbol(node.value.func) or ""
             name = getattr(node.value.func, "value", "")

@@ -4,16 +4,22 @@ import libcst as cst
 
 from portable_losses.codemod._context import Context
 
+NAMES = ("get_shape", "as_list", "value", "ndims", "rank")
+
 
 def apply(ctx: Context) -> None:
-    for node in list(ctx.names.parents):
-        if isinstance(node, cst.Call | cst.Attribute) and ctx.definition(node) not in ctx.graph:
-            _one(ctx, node)
+    for node in (*ctx.all(cst.Call), *ctx.all(cst.Attribute)):
+        _one(ctx, node)
 
 
 def _one(ctx: Context, node: cst.Call | cst.Attribute) -> None:
+    name = node.attr.value if isinstance(node, cst.Attribute) else ""
+    if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
+        name = node.func.attr.value
+    if name not in NAMES or ctx.definition(node) in ctx.graph:
+        return
     if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and not node.args:
-        name, value = node.func.attr.value, node.func.value
+        value = node.func.value
         if name == "get_shape":
             ctx.edit(node, _shape)
             ctx.mark(node)
@@ -21,7 +27,6 @@ def _one(ctx: Context, node: cst.Call | cst.Attribute) -> None:
             ctx.edit(node, lambda new: _wrap("list", new.func.value))
             ctx.mark(node)
     elif isinstance(node, cst.Attribute):
-        name = node.attr.value
         if name == "value" and isinstance(node.value, cst.Subscript):
             if _is_shape(node.value.value):
                 ctx.edit(node, lambda new: new.value)
