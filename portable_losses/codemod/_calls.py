@@ -36,7 +36,8 @@ def bind(row: Row, args: Sequence[cst.Arg]) -> dict[str, cst.Arg] | None:
 
 def is_simple(row: Row) -> bool:
     """Whether the new call takes the old arguments as they are, one by one."""
-    return _simple(row) is not None
+    found = _simple(row)
+    return found is not None and not found[1]
 
 
 @functools.cache
@@ -45,37 +46,46 @@ def _template(text: str) -> cst.BaseExpression:
 
 
 @functools.cache
-def _simple(row: Row) -> tuple[tuple[str, str], ...] | None:
-    """`(new name, old name)` of each argument, in the order of the new function."""
+def _simple(row: Row) -> tuple[tuple[tuple[str, str], ...], tuple[cst.Arg, ...]] | None:
+    """`(new name, old name)` of each argument, in the order of the new function, with "" for what is
+    always added by name; and that."""
     template = _template(row.new)
     if row.parameters is None or not isinstance(template, cst.Call):
         return None
     old = {p.name for p in row.parameters}
-    found = []
+    pairs, added = [], []
     for arg in template.args:
-        if not (isinstance(arg.value, cst.Name) and arg.value.value in old):
+        if isinstance(arg.value, cst.Name) and arg.value.value in old:
+            pairs.append((arg.keyword.value if arg.keyword else arg.value.value, arg.value.value))
+        elif arg.keyword and isinstance(arg.value, cst.Name | cst.Integer):
+            pairs.append((arg.keyword.value, ""))
+            added.append(arg)
+        else:
             return None
-        found.append((arg.keyword.value if arg.keyword else arg.value.value, arg.value.value))
-    return tuple(found)
+    return tuple(pairs), tuple(added)
 
 
 def render(
-    row: Row, call: cst.Call, names: Callable[[str], str], ids: Callable[[cst.Arg], cst.Arg]
+    row: Row,
+    call: cst.Call,
+    names: Callable[[str], str],
+    ids: Callable[[cst.Arg], cst.Arg],
+    quote: str,
 ) -> cst.BaseExpression:
     """The new form of a call that `bind` accepted.
 
-    `names` gives the local name of `ops`, `keras` or `compat`; `ids` guards an index.
+    `names` gives the local name of `ops` or `keras`; `ids` guards an index; `quote` is the
+    module's own.
     """
     if row.parameters is None:
         return call.with_changes(func=function(row, names))
     bound = bind(row, call.args)
     assert bound is not None
     guarded = {p.name: ids(bound[p.name]) for p in row.parameters if p.ids and p.name in bound}
-    if pairs := _simple(row):
-        return call.with_changes(
-            func=function(row, names), args=_arguments(row, call.args, pairs, bound, guarded)
-        )
-    fill = _Fill(row.parameters, {**bound, **guarded}, names)
+    if found := _simple(row):
+        args = _arguments(row, call.args, *found, bound, guarded, quote)
+        return call.with_changes(func=function(row, names), args=args)
+    fill = _Fill(row.parameters, {**bound, **guarded}, names, quote)
     result = _template(row.new).visit(fill)
     assert isinstance(result, cst.BaseExpression)
     return result
@@ -85,7 +95,7 @@ def function(row: Row, names: Callable[[str], str]) -> cst.BaseExpression:
     """The new function itself, without a call."""
     template = _template(row.new.replace("(*)", "()"))
     assert isinstance(template, cst.Call)
-    renamed = template.func.visit(_Fill((), {}, names))
+    renamed = template.func.visit(_Fill((), {}, names, "'"))
     assert isinstance(renamed, cst.BaseExpression)
     return renamed
 
@@ -94,12 +104,14 @@ def _arguments(
     row: Row,
     args: Sequence[cst.Arg],
     pairs: Sequence[tuple[str, str]],
+    added: Sequence[cst.Arg],
     bound: Args,
     guarded: Args,
+    quote: str,
 ) -> list[cst.Arg]:
     """The arguments in the user's order and layout: renamed, dropped, and added."""
     assert row.parameters is not None
-    new_name = {old: new for new, old in pairs}
+    new_name = {old: new for new, old in pairs if old}
     order = [old for _, old in pairs]
     old_name = {id(arg): name for name, arg in bound.items()}
     result: list[cst.Arg] = []
@@ -119,37 +131,53 @@ def _arguments(
         else:
             equal = arg.equal if isinstance(arg.equal, cst.AssignEqual) else EQUAL
             result.append(value.with_changes(keyword=cst.Name(new_name[name]), equal=equal))
-    for parameter in row.parameters:
-        if parameter.written and parameter.name not in bound and parameter.default is not None:
-            value = cst.parse_expression(parameter.default)
-            added = cst.Arg(value, cst.Name(new_name[parameter.name]), equal=EQUAL)
-            if result:
-                result[-1] = _with_comma(result[-1])
-            result.append(added)
-            dropped_last = False
-    if dropped_last and result and args[-1].comma is cst.MaybeSentinel.DEFAULT:
+    if dropped_last and result:
         # What stands before the closing bracket is the last argument's.
+        last = args[-1]
         result[-1] = result[-1].with_changes(
-            comma=cst.MaybeSentinel.DEFAULT, whitespace_after_arg=args[-1].whitespace_after_arg
+            comma=last.comma, whitespace_after_arg=last.whitespace_after_arg
         )
+    written = [
+        cst.Arg(_default(p, quote), cst.Name(new_name[p.name]), equal=EQUAL)
+        for p in row.parameters
+        if p.written and p.name not in bound
+    ]
+    for extra in (*written, *added):
+        if result:
+            # The new last argument takes the layout before the closing bracket.
+            before = result[-1]
+            extra = extra.with_changes(
+                comma=before.comma, whitespace_after_arg=before.whitespace_after_arg
+            )
+            result[-1] = _with_comma(before, result[:-1])
+        result.append(extra)
     return result
 
 
-def _with_comma(arg: cst.Arg) -> cst.Arg:
-    if isinstance(arg.comma, cst.Comma):
-        return arg
-    return arg.with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
+def _default(parameter: Parameter, quote: str) -> cst.BaseExpression:
+    return cst.parse_expression((parameter.default or "").replace("'", quote))
+
+
+def _with_comma(arg: cst.Arg, before: Sequence[cst.Arg]) -> cst.Arg:
+    """With the comma that stands between the others."""
+    plain = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+    comma = before[-1].comma if before and isinstance(before[-1].comma, cst.Comma) else plain
+    return arg.with_changes(comma=comma, whitespace_after_arg=NO_SPACE)
 
 
 class _Fill(cst.CSTTransformer):
     """A template with the arguments in place of the parameters' names."""
 
     def __init__(
-        self, parameters: Sequence[Parameter], bound: Args, names: Callable[[str], str]
+        self,
+        parameters: Sequence[Parameter],
+        bound: Args,
+        names: Callable[[str], str],
+        quote: str,
     ) -> None:
         super().__init__()
         self.parameters = {p.name: p for p in parameters}
-        self.bound, self.names = bound, names
+        self.bound, self.names, self.quote = bound, names, quote
 
     def leave_Arg(
         self, original_node: cst.Arg, updated_node: cst.Arg
@@ -162,7 +190,7 @@ class _Fill(cst.CSTTransformer):
             parameter = self.parameters[name]
             if original_node.keyword and not parameter.written:
                 return cst.RemoveFromParent()
-            return updated_node.with_changes(value=cst.parse_expression(parameter.default or ""))
+            return updated_node.with_changes(value=_default(parameter, self.quote))
         return updated_node
 
     def visit_Arg_keyword(self, node: cst.Arg) -> None:
@@ -173,8 +201,10 @@ class _Fill(cst.CSTTransformer):
 
     _keyword = False
 
-    def visit_Attribute(self, node: cst.Attribute) -> bool:
-        return True
+    def leave_SimpleString(
+        self, original_node: cst.SimpleString, updated_node: cst.SimpleString
+    ) -> cst.SimpleString:
+        return updated_node.with_changes(value=original_node.value.replace('"', self.quote))
 
     def leave_Attribute(
         self, original_node: cst.Attribute, updated_node: cst.Attribute
@@ -188,8 +218,8 @@ class _Fill(cst.CSTTransformer):
         if name in self.parameters:
             if name in self.bound:
                 return atom(self.bound[name].value)
-            return cst.parse_expression(self.parameters[name].default or "")
-        if name in ("ops", "keras", "compat"):
+            return _default(self.parameters[name], self.quote)
+        if name in ("ops", "keras"):
             return cst.Name(self.names(name))
         return updated_node
 

@@ -119,6 +119,13 @@ class Context:
             return None
         return next((s for s in _names.spellings(symbol) if s in tables.calls()), symbol)
 
+    def is_import(self, ref: Reference) -> bool:
+        """Whether a use is the right side of an alias that is an import in disguise."""
+        return _names.is_namespace(ref.symbol) and any(
+            binding.value is not None and binding.value.node is ref.node
+            for binding in self.names.scope_of
+        )
+
     def assigned(self, name: cst.Name) -> cst.BaseExpression | None:
         """What a name was given, if that happened once and in one assignment."""
         chain = self.names.chains.get(name)
@@ -156,7 +163,7 @@ class Context:
     def silent(self, node: cst.CSTNode, rule: str, message: str, severity: str = NOTE) -> None:
         """A finding about a silent change, with what was measured."""
         _, differs = tables.silent()[rule]
-        self.find(node, rule, f"{message} Otherwise: {differs}.", severity)
+        self.find(node, rule, f"{message} What differs: {differs}.", severity)
 
     def settle(self, ref: Reference, outcome: str) -> None:
         """Say what became of a use, so that its import can stay, change or go."""
@@ -199,12 +206,33 @@ class Context:
             if len(bindings) != 1:
                 continue
             (binding,) = bindings
+            if wanted == "keras" and binding.value is not None and self._in_header(binding):
+                if self.names.binding_symbol(binding) == "keras":
+                    self.taken.add(local)
+                    return local
             if binding.module is not None and not self._in_block(binding):
                 same = binding.module == wanted
                 if same or (wanted == "keras" and binding.symbol == "keras"):
                     self.taken.add(local)
                     return local
         return None
+
+    def _in_header(self, binding: Binding) -> bool:
+        """Whether an alias, which becomes an import, stands before all that may need it."""
+        line = self.parent(self.names.assigns.get(binding))
+        for statement in self.module.body:
+            if statement is line:
+                return True
+            small = (
+                statement.body if isinstance(statement, cst.SimpleStatementLine) else [statement]
+            )
+            for one in small:
+                plain = isinstance(one, cst.Import | cst.ImportFrom | cst.Try)
+                plain |= isinstance(one, cst.Expr) and isinstance(one.value, cst.SimpleString)
+                plain |= isinstance(one, cst.Assign) and isinstance(one.value, cst.Attribute)
+                if not plain:
+                    return False
+        return False
 
     def _in_block(self, binding: Binding) -> bool:
         """Whether an import stands under an `if` or `try`, and may not have happened."""

@@ -10,7 +10,7 @@ from portable_losses.codemod import _imports, tables
 from portable_losses.codemod._context import MODULE, Context
 from portable_losses.codemod._result import Change, Finding, Result
 from portable_losses.codemod._scope import Names
-from portable_losses.codemod.rules import RULES
+from portable_losses.codemod.rules import IMPORTS, RULES
 
 TARGETS = ("native", "compat")
 OLD = re.compile(r"tensorflow|keras")
@@ -60,7 +60,7 @@ def rewrite(source: str, *, path: str | None = None, target: str = "native") -> 
         for root in ("K", "tf")
     }
     ctx = Context(source, module, target, Names(module, stars))
-    for rule in RULES:
+    for rule in RULES if target == "native" else IMPORTS:
         rule.apply(ctx)
     _imports.apply(ctx)
     new = _apply(ctx)

@@ -1,5 +1,6 @@
 """The imports of the new source: which old ones stay, move or go, and which are added."""
 
+import functools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,9 +28,12 @@ class New:
 def apply(ctx: Context) -> None:
     """Decide about every old import, and write the new ones."""
     fates: dict[Binding, New | None] = {}
-    for binding in list(ctx.names.scope_of):
+    # Aliases first: what becomes of them is a use of the import behind them.
+    for binding in sorted(ctx.names.scope_of, key=lambda b: b.value is None):
         if ctx.names.binding_symbol(binding) is not None:
             fate = _fate(ctx, binding)
+            if binding.value is not None:
+                _use(ctx, binding, fate)
             if fate != "stay":
                 fates[binding] = fate  # type: ignore[assignment]
     _name_compat(ctx, fates)
@@ -42,7 +46,17 @@ def apply(ctx: Context) -> None:
     _Statements(ctx, fates).write(added)
 
 
-def _fate(ctx: Context, binding: Binding) -> New | None | str:
+def _use(ctx: Context, alias: Binding, fate: New | str | None) -> None:
+    assert alias.value is not None
+    if alias.value.node in ctx.done:
+        return
+    symbol, origins = ctx.names.meaning(alias.value.node) or ("", [])
+    stays = "same" if _names.root(symbol) == "keras" else "kept"
+    for origin in origins:
+        ctx.uses_of[origin].append(stays if fate == "stay" else "native")
+
+
+def _fate(ctx: Context, binding: Binding) -> New | str | None:
     """ "stay", None for an import that goes, or the import that takes its place."""
     symbol = ctx.names.binding_symbol(binding) or ""
     root = _names.root(symbol)
@@ -50,7 +64,7 @@ def _fate(ctx: Context, binding: Binding) -> New | None | str:
     if binding.value is not None:
         return _alias_fate(ctx, binding, symbol, uses)
     if symbol in ("tf", "K"):
-        if "kept" in uses or (symbol == "tf" and not uses):
+        if "kept" in uses or "same" in uses or (symbol == "tf" and not uses):
             return "stay"
         if "compat" in uses:
             return New(*COMPAT[symbol], binding.name)
@@ -65,6 +79,8 @@ def _fate(ctx: Context, binding: Binding) -> New | None | str:
         uses = [*uses, "same"]
     if uses and "same" not in uses:
         return None
+    if ctx.target == "compat":
+        return _keras2_fate(binding, symbol)
     new = moved(symbol)[0]
     if not new or new.startswith("="):
         return "stay"
@@ -80,20 +96,50 @@ def _fate(ctx: Context, binding: Binding) -> New | None | str:
     return New(module, name, binding.name)
 
 
+def _keras2_fate(binding: Binding, symbol: str) -> New | str | None:
+    """`portable_losses.compat.keras2`, where it has its own; else Keras 3."""
+    new = in_keras2(symbol)
+    module, _, name = new.rpartition(".")
+    if isinstance(binding.statement, cst.Import) and not (binding.alias and binding.alias.asname):
+        return New("portable_losses.compat", "keras2", "keras")
+    return "stay" if binding.module == new else New(module, name, binding.name)
+
+
+KERAS2 = "portable_losses.compat.keras2"
+
+
+def in_keras2(symbol: str) -> str:
+    """The place of an old Keras name for code that keeps its calls."""
+    symbol = (
+        f"keras.losses{symbol[16:]}" if f"{symbol}.".startswith("keras.objectives.") else symbol
+    )
+    new = symbol if symbol.startswith(OWN) else moved(symbol)[0] or symbol
+    return KERAS2 + new[5:] if new == "keras" or new.startswith(OWN) else new
+
+
+# What compat.keras2 does not take from Keras 3.
+OWN = (
+    "keras.losses",
+    "keras.metrics",
+    "keras.optimizers",
+    "keras.models",
+    "keras.Model",
+    "keras.Sequential",
+)
+
+
 def _alias_fate(
     ctx: Context, binding: Binding, symbol: str, uses: Sequence[str]
-) -> New | None | str:
+) -> New | str | None:
     """`K = tf.keras.backend` is an import in disguise; `f = tf.square` is none."""
     if symbol in COMPAT:
         if "kept" in uses:
             return "stay"
         return New(*COMPAT[symbol], binding.name) if "compat" in uses or not uses else None
-    if symbol == "keras" or (symbol.count(".") == 1 and symbol.startswith("keras.")):
-        if symbol.rpartition(".")[2][:1].isupper():
-            return "stay"
+    if _names.is_namespace(symbol):
         if uses and "same" not in uses and binding.name not in ctx.taken:
             return None
-        new = moved(symbol)[0]
+        new = in_keras2(symbol) if ctx.target == "compat" else moved(symbol)[0]
         module, _, name = new.rpartition(".")
         return New(module, name, binding.name)
     return "stay"
@@ -142,6 +188,7 @@ class _Statements:
         for module, star in self.ctx.names.stars:
             self._star(module, star)
         anchor = self._anchor(lines)
+        added = self._merge_tries(lines, added)
         for line, statements in lines.items():
             extra = added if line is anchor else []
             if line is anchor:
@@ -149,6 +196,45 @@ class _Statements:
             self._rewrite(line, statements, extra)
         if added:
             self._insert(added)
+
+    def _merge_tries(
+        self, lines: dict[cst.CSTNode, list[cst.CSTNode]], added: list[New]
+    ) -> list[New]:
+        """`try: from keras import ... except ImportError: from tensorflow.keras import ...`, whose
+        two ways are one now, becomes that one. What is left of `added` comes back."""
+        tries = [self.ctx.parent(self.ctx.parent(line)) for line in lines]
+        for node in dict.fromkeys(tries):
+            if not isinstance(node, cst.Try) or node.orelse or node.finalbody:
+                continue
+            ways = [node.body, *(handler.body for handler in node.handlers)]
+            results = [self._results(way, lines) for way in ways]
+            first = results[0]
+            if first is None or any(r is None or not r <= first for r in results[1:]):
+                continue
+            if isinstance(self.ctx.parent(node), cst.Module):
+                first, added = first | set(added), []
+            made = statements_of(first)
+            for way in ways:
+                for line in way.body:
+                    lines.pop(line)
+            self.ctx.edit(node, functools.partial(_instead, made))
+        return added
+
+    def _results(
+        self, way: cst.BaseSuite, lines: dict[cst.CSTNode, list[cst.CSTNode]]
+    ) -> set[New] | None:
+        """What a block of imports becomes, if all of it changes."""
+        found: set[New] = set()
+        for line in way.body:
+            if line not in lines or not isinstance(line, cst.SimpleStatementLine):
+                return None
+            for small in line.body:
+                bindings = self.statements.get(small, [])
+                names = getattr(small, "names", ())
+                if isinstance(names, cst.ImportStar) or len(bindings) != len(names):
+                    return None
+                found |= {new for b in bindings if (new := self.fates[b]) is not None}
+        return found
 
     def _anchor(self, lines: Iterable[cst.CSTNode]) -> cst.CSTNode | None:
         """The first line of imports at the top of the module that changes anyway."""
@@ -301,6 +387,12 @@ class _Statements:
             self.ctx.edit(target, change)
 
 
+def _instead(made: list[cst.SimpleStatementLine], old: cst.Try) -> object:
+    if not made:
+        return cst.RemoveFromParent()
+    return cst.FlattenSentinel([made[0].with_changes(leading_lines=old.leading_lines), *made[1:]])
+
+
 def _with_lines(new: Any, lines: list[cst.EmptyLine]) -> Any:
     if isinstance(new, cst.FlattenSentinel):
         first, *rest = new
@@ -329,7 +421,8 @@ def statements_of(news: Iterable[New]) -> list[cst.SimpleStatementLine]:
     lines = [f"import {n.name}" + (f" as {n.local}" if n.local != n.name else "") for n in plain]
     for module in sorted(modules):
         names = sorted(modules[module], key=lambda n: (n.name.lower(), n.local))
-        text = ", ".join(n.name + (f" as {n.local}" if n.local != n.name else "") for n in names)
-        lines.append(f"from {module} import {text}")
+        if same := ", ".join(n.name for n in names if n.local == n.name):
+            lines.append(f"from {module} import {same}")
+        lines += [f"from {module} import {n.name} as {n.local}" for n in names if n.local != n.name]
     made = [cst.parse_statement(line) for line in lines]
     return [line for line in made if isinstance(line, cst.SimpleStatementLine)]

@@ -75,3 +75,11 @@ def spellings(symbol: str) -> list[str]:
     if len(parts) == 2 and parts[0] == "tf":
         return [symbol, f"tf.nn.{parts[1]}"]
     return [symbol]
+
+
+def is_namespace(symbol: str) -> bool:
+    """Whether an alias of it, `K = tf.keras.backend`, is an import in disguise."""
+    parts = symbol.split(".")
+    if len(parts) == 2 and parts[0] == "keras":
+        return not parts[1][:1].isupper()
+    return len(parts) == 1

@@ -4,6 +4,7 @@ One pass collects the scopes with what is bound in them, and every dotted name t
 name means is asked afterwards, when all bindings are known.
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,6 +105,14 @@ class Names(cst.CSTVisitor):
         if (same := self.of_kind.get(type(node))) is not None:
             same.append(node)
         return super().on_visit(node)
+
+    @contextlib.contextmanager
+    def _below(self, node: cst.CSTNode) -> Iterator[None]:
+        """A node that is passed by hand, so that what is in it knows its parents."""
+        self.parents[node] = self._above[-1]
+        self._above.append(node)
+        yield
+        self._above.pop()
 
     def on_leave(self, original_node: cst.CSTNode) -> None:
         super().on_leave(original_node)
@@ -253,10 +262,12 @@ class Names(cst.CSTVisitor):
 
     def _outer_parts(self, params: cst.Parameters) -> None:
         """Defaults and annotations belong to the scope around the function."""
-        for param in _params(params):
-            for part in (param.default, param.annotation):
-                if part is not None:
-                    part.visit(self)
+        with self._below(params):
+            for param in _params(params):
+                with self._below(param):
+                    for part in (param.default, param.annotation):
+                        if part is not None:
+                            part.visit(self)
 
     def visit_ClassDef(self, node: cst.ClassDef) -> bool:
         self._bind(node.name.value)
@@ -285,7 +296,8 @@ class Names(cst.CSTVisitor):
                 binding = self._bind(target.target.value, value=alone)
                 self.assigns[binding] = node
             else:
-                self._targets(target.target)
+                with self._below(target):
+                    self._targets(target.target)
         return False
 
     def visit_AnnAssign(self, node: cst.AnnAssign) -> bool:
@@ -346,10 +358,10 @@ class Names(cst.CSTVisitor):
         if isinstance(node, cst.Name):
             self._bind(node.value)
         elif isinstance(node, cst.Tuple | cst.List):
-            for element in node.elements:
-                self._targets(element.value)
-        elif isinstance(node, cst.StarredElement):
-            self._targets(node.value)
+            with self._below(node):
+                for element in node.elements:
+                    with self._below(element):
+                        self._targets(element.value)
         else:  # x.attribute, x[index]: read, not bound
             node.visit(self)
 

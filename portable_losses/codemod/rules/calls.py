@@ -17,14 +17,18 @@ GUARDED = {
     "S8": "the argument is an integer; compat cuts the mean as before.",
 }
 
+# What `keras.backend` has in Keras 3 alone.
+KERAS3 = ("K.standardize_dtype", "K.result_type")
+
 
 def apply(ctx: Context) -> None:
-    aliases = {chain.node for b in ctx.names.scope_of if (chain := b.value) is not None}
     unknown: set[str] = set()
     for ref in ctx.references:
-        if ref.node in ctx.done or ref.node in aliases:
+        if ref.node in ctx.done or ctx.is_import(ref):
             continue
-        if _names.root(ref.symbol) in ("K", "tf"):
+        if ref.symbol in KERAS3:
+            ctx.settle(ref, "same")
+        elif _names.root(ref.symbol) in ("K", "tf"):
             _one(ctx, ref, unknown)
 
 
@@ -49,6 +53,11 @@ def _call(
         _say(ctx, ref, row, bound)
         if not row.new:
             break
+        for parameter in row.parameters or ():
+            if parameter.ids and parameter.name in bound:
+                if may_be_label(bound[parameter.name].value):
+                    message = f"`{ref.symbol}`: the labels are cast back to int32."
+                    ctx.silent(ref.node, "S3", message)
         ctx.edit(call, _rendered(ctx, row, ctx.parent(call)))
         ctx.settle(ref, "native")
         return
@@ -83,18 +92,20 @@ def _rendered(ctx: Context, row: tables.Row, parent: cst.CSTNode | None) -> Edit
         names("ops")
 
     def change(updated: cst.Call) -> cst.BaseExpression:
-        return _calls.in_place_of(_calls.render(row, updated, names, _as_ids(names)), parent)
+        return _calls.in_place_of(
+            _calls.render(row, updated, names, _as_ids(names, ctx.quote), ctx.quote), parent
+        )
 
     return change
 
 
-def _as_ids(names: Callable[[str], str]) -> Callable[[cst.Arg], cst.Arg]:
+def _as_ids(names: Callable[[str], str], quote: str) -> Callable[[cst.Arg], cst.Arg]:
     """An index that may be a label goes back to integers: Keras 3 made floats of it (S3)."""
 
     def guard(arg: cst.Arg) -> cst.Arg:
-        if not _may_be_label(arg.value):
+        if not may_be_label(arg.value):
             return arg
-        cast = cst.parse_expression(f'{names("ops")}.cast(x, "int32")')
+        cast = cst.parse_expression(f"{names('ops')}.cast(x, {quote}int32{quote})")
         assert isinstance(cast, cst.Call)
         first = cast.args[0].with_changes(value=arg.value)
         return arg.with_changes(value=cast.with_changes(args=[first, *cast.args[1:]]))
@@ -105,7 +116,7 @@ def _as_ids(names: Callable[[str], str]) -> Callable[[cst.Arg], cst.Arg]:
 LABELS = ("y_true", "y", "labels", "label", "target", "targets", "ground_truth", "gt", "true")
 
 
-def _may_be_label(node: cst.BaseExpression) -> bool:
+def may_be_label(node: cst.BaseExpression) -> bool:
     """A label as it came, or only reshaped."""
     while isinstance(node, cst.Call):
         name = node.func.attr.value if isinstance(node.func, cst.Attribute) else ""

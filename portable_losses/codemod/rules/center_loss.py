@@ -1,6 +1,7 @@
 """The center loss of TF1 code: which of its many variants a function is, and the layer that has its
 figures. The function stays, for the graph that calls it; the layer is put beside it."""
 
+import re
 from dataclasses import dataclass
 
 import libcst as cst
@@ -32,7 +33,7 @@ def apply(ctx: Context) -> None:
     for function in ctx.all(cst.FunctionDef):
         symbols = {ctx.symbol(call.func) for call in ctx.within(function, cst.Call)}
         scatters = symbols & {"tf.scatter_sub", "tf.scatter_add"}
-        inner = [f for f in ctx.within(function, cst.FunctionDef)]
+        inner = ctx.within(function, cst.FunctionDef)
         if scatters and symbols & set(VARIABLES) and symbols & set(GATHERS) and not inner:
             variant = recognise(ctx, function)
             if variant:
@@ -219,8 +220,14 @@ def _report(ctx: Context, function: cst.FunctionDef, variant: Variant) -> None:
         )
         ctx.find(function, "center_loss", message, CHECK)
         return
+    # The layer says more than the general advice about variables.
+    ctx.found = [
+        f for f in ctx.found if not (f[1] == "get_variable" and ctx.is_within(f[0], function))
+    ]
     update = "never" if variant.runs == "never" else variant.update
     settings = [variant.classes, f"alpha={variant.alpha}", f'update="{update}"']
+    if update == "never":
+        del settings[1]
     settings.append(f'reduction="{variant.reduction}"')
     if variant.initializer:
         settings.append(f'centers_initializer="{variant.initializer}"')
@@ -240,7 +247,7 @@ def _factory(
     ctx: Context, function: cst.FunctionDef, variant: Variant, settings: list[str | None]
 ) -> None:
     """`make_center_loss(num_classes, alpha)`, beside the function, for a Keras 3 model."""
-    new = f"make_{function.name.value}"
+    new = f"make_{function.name.value.removeprefix('get_')}"
     top = isinstance(ctx.parent(function), cst.Module)
     if ctx.target == "compat" or not top or not ctx.names.is_free(new):
         return
@@ -249,10 +256,8 @@ def _factory(
     params = [
         ctx.module.code_for_node(p.with_changes(comma=cst.MaybeSentinel.DEFAULT)).strip()
         for p in function.params.params
-        if p.name.value in (variant.classes, variant.alpha, str(variant.alpha).removeprefix("1 - "))
+        if re.search(rf"\b{p.name.value}\b", used)
     ]
-    if any(name in used for name in ("self.", "FLAGS", "args.")):
-        params = params or []
     scale = f"\n\n    Multiply its value by {variant.factor}." if variant.factor else ""
     end = "\n    " if scale else ""
     params.sort(key=lambda text: "=" in text)

@@ -9,9 +9,11 @@ from portable_losses.codemod._result import STOP
 
 
 def apply(ctx: Context) -> None:
-    aliases = {chain.node for b in ctx.names.scope_of if (chain := b.value) is not None}
     for ref in ctx.references:
-        if ref.node in ctx.done or ref.node in aliases or _names.root(ref.symbol) != "keras":
+        if ref.node in ctx.done or _names.root(ref.symbol) != "keras" or ctx.is_import(ref):
+            continue
+        if ctx.target == "compat":
+            _keep(ctx, ref)
             continue
         new, note = moved(ref.symbol)
         if not new or new.startswith("="):
@@ -19,6 +21,19 @@ def apply(ctx: Context) -> None:
             ctx.settle(ref, "same")
             continue
         _place(ctx, ref, new)
+
+
+def _keep(ctx: Context, ref: Reference) -> None:
+    """compat.keras2 has the old names; only what was reached through TensorFlow is written anew."""
+    ctx.outcomes[ref.definition].add("compat")
+    origin = ctx.names.binding_symbol(ref.bindings[0]) if ref.bindings else None
+    if origin is None or _names.root(origin) == "keras":
+        ctx.settle(ref, "same")
+        return
+    keras2 = ctx.need("portable_losses.compat", "keras2")
+    text = keras2 + ref.symbol.removeprefix("keras")
+    ctx.edit(ref.node, lambda node: cst.parse_expression(text))
+    ctx.settle(ref, "native")
 
 
 def _place(ctx: Context, ref: Reference, new: str) -> None:
