@@ -224,7 +224,10 @@ def _huber(labels: Any, predictions: Any, delta: Any = 1.0) -> Any:
 
 def _log(labels: Any, predictions: Any, epsilon: float = 1e-7) -> Any:
     y, x = _floats(labels, predictions)
-    return -y * ops.log(x + epsilon) - (1 - y) * ops.log(1 - x + epsilon)
+    rest = 1 - x
+    # XLA would make (1 + ε) − x of 1 − x + ε, which is another number where x is 1.
+    rest = epsilon * (1 + rest / epsilon) if epsilon else rest
+    return -y * ops.log(x + epsilon) - (1 - y) * ops.log(rest)
 
 
 def _sigmoid(labels: Any, logits: Any, label_smoothing: float = 0) -> Any:

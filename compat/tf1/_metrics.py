@@ -318,11 +318,17 @@ def streaming(
     return found, moved
 
 
+def settings_of(name: str) -> list[str]:
+    """The arguments of a metric that its value needs too."""
+    order = inspect.signature(METRICS[name].sums).parameters
+    return [key for key in inspect.signature(METRICS[name].value).parameters if key in order]
+
+
 def _function(name: str, metric: Metric) -> Callable[..., Any]:
     sums = operation(f"tf.metrics.{name}.sums")(metric.sums)
     value = operation(f"tf.metrics.{name}.value")(metric.value)
     order = list(inspect.signature(metric.sums).parameters)
-    settings = [key for key in inspect.signature(metric.value).parameters if key in order]
+    settings = settings_of(name)
 
     def function(*args: Any, **kwargs: Any) -> Any:
         collections = [kwargs.pop(f"{kind}_collections", None) for kind in ("metrics", "updates")]

@@ -29,7 +29,8 @@ def _activation(name: str, compute: Callable[[Any], Any]) -> Callable[..., Any]:
 
 
 def _selu(x: Any) -> Any:
-    return 1.0507009873554805 * ops.elu(x, 1.6732632423543772)
+    below = 1.7580993408473766 * ops.expm1(smaller(x, ops.zeros_like(x)))
+    return ops.where(x < 0, below, 1.0507009873554805 * x)
 
 
 def _softsign(x: Any) -> Any:
@@ -37,7 +38,7 @@ def _softsign(x: Any) -> Any:
 
 
 relu = _activation("relu", ops.relu)
-relu6 = _activation("relu6", lambda x: ops.relu(x) - ops.relu(x - 6))
+relu6 = _activation("relu6", lambda x: ops.where(x < 6, ops.relu(x), ops.full_like(x, 6)))
 elu, selu = _activation("elu", ops.elu), _activation("selu", _selu)
 softplus, softsign = _activation("softplus", ops.softplus), _activation("softsign", _softsign)
 swish = _activation("swish", lambda x: x * ops.sigmoid(x))
@@ -98,8 +99,11 @@ def _pair(labels: Any, logits: Any, function: str) -> tuple[Any, Any]:
 
 
 def soft_entropy(labels: Any, logits: Any, axis: int = -1) -> Any:
-    """−Σ labels · log softmax, over one axis."""
-    return -ops.sum(labels * _log_softmax(logits, axis), axis=axis)
+    """−Σ z·log softmax x, with TF's gradient: softmax x − z, also where labels do not add up to 1."""
+    shifted = logits - ops.stop_gradient(ops.amax(logits, axis=axis, keepdims=True))
+    scale = ops.log(ops.sum(ops.exp(shifted), axis=axis))
+    surplus = ops.sum(labels, axis=axis) - 1
+    return scale - ops.sum(labels * shifted, axis=axis) + surplus * ops.stop_gradient(scale)
 
 
 @operation("tf.nn.softmax_cross_entropy_with_logits_v2")
@@ -183,7 +187,9 @@ def weighted_cross_entropy_with_logits(
     true, x = _pair(labels, logits, "tf.nn.weighted_cross_entropy_with_logits")
     _require_same_shape(true, x, "tf.nn.weighted_cross_entropy_with_logits")
     weight = tensor(pos_weight, dtype_of(x))
-    return (1 - true) * x + (1 + (weight - 1) * true) * ops.softplus(-x)
+    # TF's gradient at 0 is that of the first term alone.
+    rest = ops.log1p(ops.exp(-absolute(x))) + ops.relu(-x)
+    return (1 - true) * x + (1 + (weight - 1) * true) * rest
 
 
 def _require_same_shape(labels: Any, logits: Any, function: str) -> None:
