@@ -8,7 +8,6 @@ import sys
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 
 from . import (
     _arrays,
@@ -34,16 +33,19 @@ _PLACES: tuple[tuple[Any, str, str], ...] = (
     (
         _math,
         "* math",
-        "abs acos acosh add add_n asin asinh atan atan2 atanh ceil cos cosh div divide equal erf "
-        "erfc exp expm1 floor floordiv floormod greater greater_equal is_finite is_inf is_nan less "
+        "abs acos acosh add add_n asin asinh atan atan2 atanh ceil cos cosh divide equal erf erfc "
+        "exp expm1 floor floordiv floormod greater greater_equal is_finite is_inf is_nan less "
         "less_equal log log1p log_sigmoid logical_and logical_not logical_or logical_xor maximum "
-        "minimum multiply negative not_equal pow reciprocal realdiv rint round rsqrt scalar_mul "
-        "sigmoid sign sin sinh sqrt square squared_difference subtract tan tanh truediv "
-        "truncatediv truncatemod xdivy xlogy",
+        "minimum multiply negative not_equal pow reciprocal rint round rsqrt scalar_mul "
+        "sigmoid sign sin sinh sqrt square squared_difference subtract tan tanh truediv",
     ),
-    (_math, "*", "cast clip_by_value div_no_nan saturate_cast to_bfloat16 to_double to_float"),
-    (_math, "*", "to_int32 to_int64"),
-    (_math, "math", "multiply_no_nan"),
+    (
+        _math,
+        "*",
+        "cast clip_by_value div div_no_nan realdiv saturate_cast to_bfloat16 to_double to_float",
+    ),
+    (_math, "*", "to_int32 to_int64 truncatediv truncatemod"),
+    (_math, "math", "multiply_no_nan xdivy xlogy"),
     (
         _reductions,
         "* math",
@@ -222,7 +224,6 @@ _SINGLE: dict[str, Any] = {
     "dtypes.DType": DType,
     "dtypes.as_dtype": as_dtype,
     "python.ops.weights_broadcast_ops.broadcast_weights": _losses.broadcast_weights,
-    "math.pi": np.pi,
 }
 
 

@@ -48,7 +48,7 @@ def weighted_sum(one):
             elif "float" in keras.backend.standardize_dtype(value.dtype):
                 weights = tf1_calls.weights_of(tuple(value.shape)).astype("float32")
                 weights = ops.cast(ops.convert_to_tensor(weights), value.dtype)
-                total = total + ops.sum(value * weights)
+                total = total + ops.cast(ops.sum(value * weights), "float32")
         return total, values
 
     return function

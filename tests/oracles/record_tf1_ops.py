@@ -30,10 +30,14 @@ def nodes(one):
     for value in values:
         if value.dtype.is_floating:
             # Its shape may depend on values; in graph mode those are of the first run.
-            weights = tf.reshape(tf.cos(tf.range(tf.cast(tf.size(value), tf.float32))), tf.shape(value))
+            weights = tf.reshape(
+                tf.cos(tf.range(tf.cast(tf.size(value), tf.float32))), tf.shape(value)
+            )
             total += tf.reduce_sum(value * tf.cast(weights, value.dtype))
     gradients = tf.gradients(total, by)
-    gradients = [tf.zeros_like(x) if g is None else tf.convert_to_tensor(g) for g, x in zip(gradients, by)]
+    gradients = [
+        tf.zeros_like(x) if g is None else tf.convert_to_tensor(g) for g, x in zip(gradients, by)
+    ]
     return values, gradients
 
 

@@ -142,7 +142,11 @@ call("pow", ints(2, 3, -2), 3)
 call("atan2", X, NONZERO, by_=(0, 1))
 call("equal not_equal less less_equal greater greater_equal", X, Y)
 call("math.equal math.less math.greater", I, 3)
-call("logical_and logical_or logical_xor", np.array([True, True, False]), np.array([True, False, False]))
+call(
+    "logical_and logical_or logical_xor",
+    np.array([True, True, False]),
+    np.array([True, False, False]),
+)
 call("logical_not", np.array([True, False]))
 
 call("abs math.abs", floats(-2.0, 0.0, 3.0), by_=(0,))
@@ -153,7 +157,9 @@ call("sqrt", floats(0.0, 0.25, 4.0), by_=(0,), safer_=True)
 call("sqrt", floats(-1.0))
 call("rsqrt reciprocal log math.log log1p", floats(0.25, 1.0, 4.0), by_=(0,))
 call("log", floats(0.0, -1.0))
-call("exp expm1 sin cos tan sinh cosh tanh atan asinh sigmoid erf", floats(-1.5, 0.0, 0.7), by_=(0,))
+call(
+    "exp expm1 sin cos tan sinh cosh tanh atan asinh sigmoid erf", floats(-1.5, 0.0, 0.7), by_=(0,)
+)
 call("erfc math.log_sigmoid", floats(-1.5, 0.0, 0.7), by_=(0,))
 call("sigmoid math.log_sigmoid", floats(-200.0, -30.0, 30.0, 200.0), by_=(0,))
 call("asin acos atanh", floats(-0.5, 0.0, 0.7), by_=(0,))
@@ -364,7 +370,11 @@ call("confusion_matrix", ints(0, 1, 1), ints(1, 1, 1), 2, weights=ints(3, 1, 5))
 
 # Activations and cross-entropies.
 
-call("nn.relu nn.relu6 nn.elu nn.selu nn.softplus nn.softsign", floats(-2.0, 0.0, 0.5, 6.0, 9.0), by_=(0,))
+call(
+    "nn.relu nn.relu6 nn.elu nn.selu nn.softplus nn.softsign",
+    floats(-2.0, 0.0, 0.5, 6.0, 9.0),
+    by_=(0,),
+)
 call("nn.swish nn.sigmoid nn.tanh", floats(-2.0, 0.0, 0.5), by_=(0,))
 call("nn.softplus", floats(-100.0, 100.0), by_=(0,))
 call("nn.leaky_relu", floats(-2.0, 0.0, 0.5), by_=(0,))
@@ -386,7 +396,12 @@ for entropy in ("nn.softmax_cross_entropy_with_logits", "nn.softmax_cross_entrop
     call(entropy, labels=ONE_HOT, logits=A * 100, by_=("logits",))
 SPARSE = "nn.sparse_softmax_cross_entropy_with_logits"
 call(SPARSE, labels=ints(2, 0), logits=A, by_=("logits",))
-call(SPARSE, labels=np.array([[2, 0, 1], [1, 1, 0]], "int64"), logits=draw(25, 2, 3, 3), by_=("logits",))
+call(
+    SPARSE,
+    labels=np.array([[2, 0, 1], [1, 1, 0]], "int64"),
+    logits=draw(25, 2, 3, 3),
+    by_=("logits",),
+)
 WIDE = floats(-100.0, -1.0, 0.0, 2.0, 100.0)
 TARGETS = floats(0.0, 1.0, 0.5, 1.0, 0.3)
 call("nn.sigmoid_cross_entropy_with_logits", labels=TARGETS, logits=WIDE, by_=("logits", "labels"))
@@ -403,7 +418,16 @@ call("clip_by_norm", A, 100.0, by_=(0,))
 call("clip_by_norm", np.zeros((2, 2), "float32"), 1.0, by_=(0,))
 call("global_norm", [A, B])
 call("nn.bias_add", A, draw(26, 3), by_=(0, 1))
-call("nn.batch_normalization", A, draw(26, 3), positive(27, 3), draw(28, 3), draw(29, 3), 1e-3, by_=(0, 2))
+call(
+    "nn.batch_normalization",
+    A,
+    draw(26, 3),
+    positive(27, 3),
+    draw(28, 3),
+    draw(29, 3),
+    1e-3,
+    by_=(0, 2),
+)
 call("nn.batch_normalization", A, draw(26, 3), positive(27, 3), None, None, 1e-3)
 call("nn.dropout", A, 1.0)
 call("nn.dropout", A, rate=0.0)
@@ -420,14 +444,37 @@ call("nn.conv2d", IMAGES, KERNEL, 1, [[0, 0], [1, 0], [2, 1], [0, 0]])
 call("nn.depthwise_conv2d", IMAGES, draw(32, 3, 3, 2, 1), [1, 1, 1, 1], "SAME", by_=(0, 1))
 call("nn.max_pool nn.avg_pool", IMAGES, [1, 2, 2, 1], [1, 2, 2, 1], "SAME", by_=(0,))
 call("nn.max_pool nn.avg_pool", IMAGES, ksize=[1, 3, 3, 1], strides=[1, 1, 1, 1], padding="VALID")
-call("image.extract_image_patches", IMAGES, [1, 2, 3, 1], [1, 1, 2, 1], [1, 1, 1, 1], "VALID", by_=(0,))
-call("image.extract_patches", IMAGES, sizes=[1, 3, 3, 1], strides=[1, 2, 2, 1], rates=[1, 1, 1, 1], padding="SAME")
+call(
+    "image.extract_image_patches",
+    IMAGES,
+    [1, 2, 3, 1],
+    [1, 1, 2, 1],
+    [1, 1, 1, 1],
+    "VALID",
+    by_=(0,),
+)
+call(
+    "image.extract_patches",
+    IMAGES,
+    sizes=[1, 3, 3, 1],
+    strides=[1, 2, 2, 1],
+    rates=[1, 1, 1, 1],
+    padding="SAME",
+)
 call("image.extract_patches", IMAGES, [1, 2, 2, 1], [1, 1, 1, 1], [1, 2, 2, 1], "VALID")
 PICTURE = np.random.RandomState(33).uniform(size=(2, 14, 13, 2)).astype("float32")
 OTHER = np.random.RandomState(34).uniform(size=(2, 14, 13, 2)).astype("float32")
 call("image.ssim", PICTURE, OTHER, 1.0, by_=(0, 1))
 call("image.ssim", PICTURE, PICTURE * 0.9, max_val=1.0, filter_size=7, filter_sigma=1.0)
-call("image.ssim_multiscale", PICTURE, PICTURE * 0.9, 1.0, power_factors=(0.3, 0.7), filter_size=5, by_=(0,))
+call(
+    "image.ssim_multiscale",
+    PICTURE,
+    PICTURE * 0.9,
+    1.0,
+    power_factors=(0.3, 0.7),
+    filter_size=5,
+    by_=(0,),
+)
 call("image.ssim_multiscale", PICTURE, OTHER, 1.0, power_factors=(0.3, 0.7), filter_size=5)
 call("image.psnr", PICTURE, OTHER, 1.0, by_=(0,))
 call("image.psnr", np.arange(24, dtype="uint8").reshape(2, 4, 3), np.zeros((2, 4, 3), "uint8"), 255)
@@ -524,9 +571,30 @@ call(METRIC + "triplet_semihard_loss", ints(0, 1, 0, 2, 1, 0), POINTS * 3, margi
 call(METRIC + "triplet_semihard_loss", ints(0, 1, 2, 3, 4, 5), POINTS, by_=(1,), safer_=True)
 call(METRIC + "lifted_struct_loss", ints(0, 1, 0, 2, 1, 0), POINTS * 2, margin=2.0, by_=(1,))
 call(METRIC + "npairs_loss", ints(0, 1, 2, 3, 4, 5), POINTS, POINTS * 2, reg_lambda=0.1)
-call(METRIC + "contrastive_loss", ints(1, 0, 0, 1, 0, 1), POINTS, POINTS[::-1].copy(), by_=(1, 2), safer_=True)
-call(METRIC + "contrastive_loss", ints(1, 0, 0), draw(61, 3, 2), draw(62, 3, 2), margin=2.0, by_=(1, 2))
-call(METRIC + "contrastive_loss", ints(0, 1), np.ones((2, 2), "float32"), np.ones((2, 2), "float32"), by_=(1,), safer_=True)
+call(
+    METRIC + "contrastive_loss",
+    ints(1, 0, 0, 1, 0, 1),
+    POINTS,
+    POINTS[::-1].copy(),
+    by_=(1, 2),
+    safer_=True,
+)
+call(
+    METRIC + "contrastive_loss",
+    ints(1, 0, 0),
+    draw(61, 3, 2),
+    draw(62, 3, 2),
+    margin=2.0,
+    by_=(1, 2),
+)
+call(
+    METRIC + "contrastive_loss",
+    ints(0, 1),
+    np.ones((2, 2), "float32"),
+    np.ones((2, 2), "float32"),
+    by_=(1,),
+    safer_=True,
+)
 
 # Metrics: the arguments of each of two batches.
 
@@ -537,7 +605,10 @@ def stream(name, *batches, **settings):
     STREAMS.append((name, batches, settings))
 
 
-LABELS, SCORES = [ints(1, 0, 1, 1), ints(0, 0, 1, 0)], [floats(0.9, 0.2, 0.3, 0.6), floats(0.1, 0.8, 0.7, 0.4)]
+LABELS, SCORES = (
+    [ints(1, 0, 1, 1), ints(0, 0, 1, 0)],
+    [floats(0.9, 0.2, 0.3, 0.6), floats(0.1, 0.8, 0.7, 0.4)],
+)
 GIVEN = [floats(1.0, 0.5, 2.0, 0.0), floats(1.0, 1.0, 0.0, 3.0)]
 CALLED = [(s > 0.5).astype("int32") for s in SCORES]
 PLAIN, WITH = list(zip(LABELS, SCORES)), list(zip(LABELS, SCORES, GIVEN))
@@ -574,4 +645,8 @@ stream("sensitivity_at_specificity", *PLAIN, specificity=0.6)
 IDS_TRUE, IDS_FOUND = [ints(0, 1, 2), ints(2, 2, 0)], [ints(0, 2, 2), ints(2, 1, 0)]
 stream("mean_iou", *zip(IDS_TRUE, IDS_FOUND), num_classes=4)
 stream("mean_per_class_accuracy", *zip(IDS_TRUE, IDS_FOUND), num_classes=4)
-stream("recall_at_k", *[(np.array(t, "int64"), draw(74 + i, 3, 4)) for i, t in enumerate(IDS_TRUE)], k=2)
+stream(
+    "recall_at_k",
+    *[(np.array(t, "int64"), draw(74 + i, 3, 4)) for i, t in enumerate(IDS_TRUE)],
+    k=2,
+)
