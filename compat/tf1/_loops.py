@@ -163,22 +163,28 @@ class Turns(Blocks):
         xs = [ops.convert_to_tensor(frame.value(x, self)) for x in self.elements]
         outer, inner = self.inner
 
-        def turn(carry: Any, x: Any) -> Any:
-            store = Branch(frame.store, dict(zip(written, carry[count:-1], strict=True)))
+        def turn(carry: Any, x: Any) -> list[Any]:
+            store = Branch(frame.store, dict(zip(written, carry[count:], strict=False)))
             values = dict(zip(outer, carry[:count], strict=True))
             values |= dict(zip(inner, x, strict=True))
             found = [ops.convert_to_tensor(v) for v in self.blocks[0].run(frame, store, values)]
-            after = found if count else []
-            after = [_like(v, like) for v, like in zip(after, carry, strict=False)]
-            after += [store.read(v) for v in written]
-            return [*after, carry[-1]], found
+            if count:
+                found = [_like(v, like) for v, like in zip(found, carry, strict=False)]
+            wrote = [store.read(v) for v in written]
+            return found + wrote if count else wrote + found
 
-        # Not every backend scans without anything that is carried.
-        nothing = ops.zeros((), "float32")
-        ends, stacked = ops.scan(turn, [*carried, nothing], xs, reverse=self.reverse)
-        for variable, value in zip(written, ends[count:-1], strict=True):
+        if not count:  # Keras' scan stacks what it carries, on TensorFlow at least
+            carried += [ops.zeros_like(v) for v in turn(carried, [x[0] for x in xs])[len(written) :]]
+
+        def step(carry: Any, x: Any) -> Any:
+            after = turn(carry, x)
+            return after, after
+
+        ends, stacked = ops.scan(step, carried, xs, reverse=self.reverse)
+        for variable, value in zip(written, ends[count:], strict=False):
             frame.store.write(variable, value)
-        return list(ends[:count] if self.last else stacked)
+        results = ends if self.last else stacked
+        return list(results[:count] if count else results[len(written) :])
 
 
 def _turns(

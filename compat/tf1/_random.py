@@ -25,7 +25,7 @@ class RunSeed(keras.random.SeedGenerator):
 
     def next(self, ordered: bool = True) -> Any:
         """Another one each time that the operation draws."""
-        found, self.value = self.value, self.value + ops.convert_to_tensor([0, 1], "uint32")
+        found, self.value = self.value, self.value + np.array([0, 1], "uint32")
         return found
 
 

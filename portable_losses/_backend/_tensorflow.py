@@ -18,17 +18,24 @@ def at_once() -> Any:
 
 
 def compiled(function: Callable[..., Any], needs_values: Any = ()) -> Callable[..., Any]:
-    program = tf.function(function, autograph=False, reduce_retracing=False)
+    # Traced by hand: TensorFlow warns of functions that are traced often, which many programs
+    # that share one function look like.
+    programs: dict[Any, Callable[..., Any]] = {}
 
     def run(*given: Any) -> Any:
-        nonlocal program
-        try:
-            return program(*given)
-        except needs_values:
-            if program is function:
-                raise
-            program = function
-            return function(*given)
+        flat = [tf.convert_to_tensor(x) for x in tf.nest.flatten(given)]
+        key = tuple((x.dtype, tuple(x.shape)) for x in flat)
+
+        def call(*flat: Any) -> Any:
+            return function(*tf.nest.pack_sequence_as(given, flat))
+
+        if key not in programs:
+            try:
+                traced = tf.function(call, autograph=False).get_concrete_function(*flat)
+                programs[key] = lambda *flat: traced(*flat)
+            except needs_values:
+                programs[key] = call
+        return programs[key](*flat)
 
     return run
 
