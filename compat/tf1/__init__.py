@@ -19,6 +19,8 @@ from ._graph import Operation as Operation
 from ._graph import Tensor as Tensor
 from ._graph import get_default_graph as get_default_graph
 from ._graph import reset_default_graph as reset_default_graph
+from ._gradients import gradients
+from ._graph_loss import GraphLoss
 from ._initializers import *  # noqa: F403
 from ._loops import foldl, foldr, map_fn, scan, while_loop
 from ._random import (

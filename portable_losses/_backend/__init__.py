@@ -85,6 +85,21 @@ def with_rows_added(table: Tensor, rows: Tensor, values: Tensor) -> Tensor:
     return _module.with_rows_added(table, rows, values)
 
 
+def read_checkpoint(prefix: str) -> dict[str, Any]:
+    """The arrays of a TF1 checkpoint by name, which only TensorFlow can read."""
+    try:
+        import tensorflow as tf
+    except ImportError:
+        raise ImportError(
+            f"{prefix!r} is a checkpoint of TensorFlow, and TensorFlow is not installed here. Where "
+            "it is, make a .npz file of it: reader = tf.train.load_checkpoint(prefix); "
+            "numpy.savez(file, **{name: reader.get_tensor(name) for name in "
+            "reader.get_variable_to_shape_map()})"
+        ) from None
+    reader = tf.train.load_checkpoint(prefix)
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
 def is_lost(variable: Any, tensor: Tensor) -> bool:
     """Whether an update of `variable`, computed from `tensor`, would reach nobody."""
     if stateless_scope.in_stateless_scope():
@@ -100,6 +115,7 @@ __all__ = [
     "concrete",
     "is_lost",
     "output_spec",
+    "read_checkpoint",
     "replicas",
     "set_rows",
     "snapshot",
