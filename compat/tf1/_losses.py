@@ -11,13 +11,15 @@ import keras
 from keras import ops
 
 from .._dispatch import Deferred, operation
-from ._math import absolute, convert, quotient_or_zero, smaller
+from ._graph import get_default_graph
+from ._math import absolute, add_n, convert, quotient_or_zero, smaller
 from ._nn import (
     sigmoid_entropy,
     soft_entropy,
     sparse_softmax_cross_entropy_with_logits,
 )
 from ._reductions import total
+from ._sources import constant
 from ._tensors import dtype_of, either, tensor
 
 LOSSES = "losses"  # tf.GraphKeys.LOSSES
@@ -137,10 +139,9 @@ def _require_same_shape(y: Any, x: Any) -> None:
 def collected(loss: Any, collection: Any) -> Any:
     """The loss, which a graph keeps in the collection as well."""
     if isinstance(loss, Deferred) and collection:
-        from . import add_to_collections
-
         names = collection if isinstance(collection, (list, tuple)) else [collection]
-        add_to_collections(names, loss)
+        for name in names:
+            get_default_graph().add_to_collection(name, loss)
     return loss
 
 
@@ -330,9 +331,7 @@ def add_loss(loss: Any, loss_collection: Any = LOSSES) -> None:
 
 def get_losses(scope: str | None = None, loss_collection: Any = LOSSES) -> Any:
     """`tf.losses.get_losses`: what the graph has collected."""
-    from . import get_collection
-
-    return get_collection(loss_collection, scope)
+    return get_default_graph().get_collection(loss_collection, scope)
 
 
 def get_regularization_losses(scope: str | None = None) -> Any:
@@ -344,9 +343,6 @@ def get_regularization_loss(
     scope: str | None = None, name: str = "total_regularization_loss"
 ) -> Any:
     """`tf.losses.get_regularization_loss`: their sum, or 0."""
-    from ._math import add_n
-    from ._sizes import constant
-
     found = get_regularization_losses(scope)
     return add_n(found) if found else constant(0.0)
 
@@ -355,8 +351,6 @@ def get_total_loss(
     add_regularization_losses: bool = True, name: str = "total_loss", scope: str | None = None
 ) -> Any:
     """`tf.losses.get_total_loss`: the sum of all collected losses."""
-    from ._math import add_n
-
     found = list(get_losses(scope))
     if add_regularization_losses:
         found += get_regularization_losses(scope)

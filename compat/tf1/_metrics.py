@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from keras import ops
 
 from .._dispatch import Deferred, operation
@@ -16,6 +17,7 @@ from ._losses import broadcast_weights
 from ._math import absolute, convert, larger, quotient_or_zero, safe_sqrt, smaller
 from ._reductions import total
 from ._tensors import dtype_of, same, static, tensor
+from ._variables import GraphKeys, Variable, assign_add
 
 EPSILON = 1e-7
 
@@ -307,14 +309,16 @@ def streaming(
     name: str, sums: Any, value: Callable[[Any], Any], metrics: Any, updates: Any
 ) -> tuple[Any, Any]:
     """The value of the sums so far, and the operation that adds these and gives the value then."""
-    from . import add_to_collections, assign_add, local_variable
-
-    kept = local_variable(name, sums)
+    kept = Variable(
+        np.zeros(sums.shape.as_list(), "float32"),
+        trainable=False,
+        collections=[GraphKeys.LOCAL_VARIABLES, GraphKeys.METRIC_VARIABLES],
+        name=f"{name}/sums",
+    )
     found, moved = value(kept), value(assign_add(kept, sums))
-    if metrics:
-        add_to_collections(metrics, found)
-    if updates:
-        add_to_collections(updates, moved)
+    for collections, node in ((metrics, found), (updates, moved)):
+        for collection in [collections] if isinstance(collections, str) else collections or ():
+            sums.graph.add_to_collection(collection, node)
     return found, moved
 
 

@@ -270,34 +270,6 @@ def convert_to_tensor(
     return tensor(value, dtype)
 
 
-@operation("tf.constant")
-def constant(
-    value: Any,
-    dtype: Any = None,
-    shape: Any = None,
-    name: str | None = None,
-    verify_shape: bool = False,
-) -> Any:
-    """`tf.constant`: with a shape, the last value is repeated to fill it."""
-    found = tensor(value, dtype)
-    if shape is None:
-        return found
-    sizes = ints(shape)
-    count, wanted = int(np.prod(found.shape)), int(np.prod(sizes))
-    flat = ops.reshape(found, (-1,))
-    if count > wanted or (verify_shape and tuple(found.shape) != sizes):
-        raise ValueError(f"tf.constant: {count} values do not fit the shape {sizes}.")
-    if count < wanted:
-        flat = ops.concatenate([flat, ops.repeat(flat[-1:], wanted - count)])
-    return ops.reshape(flat, sizes)
-
-
-@operation("tf.identity")
-def identity(input: Any, name: str | None = None) -> Any:
-    """`tf.identity`."""
-    return tensor(input) if of_sizes(np.sum, input) is None else input
-
-
 @operation("tf.stop_gradient")
 def stop_gradient(input: Any, name: str | None = None) -> Any:
     """`tf.stop_gradient`."""

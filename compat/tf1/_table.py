@@ -8,7 +8,6 @@ import sys
 from types import ModuleType
 from typing import Any
 
-
 from . import (
     _arrays,
     _checks,
@@ -23,6 +22,7 @@ from . import (
     _random,
     _reductions,
     _sizes,
+    _sources,
     _windows,
 )
 from ._dtypes import DTYPES, DType, as_dtype
@@ -59,8 +59,8 @@ _PLACES: tuple[tuple[Any, str, str], ...] = (
     (
         _sizes,
         "*",
-        "broadcast_dynamic_shape broadcast_static_shape broadcast_to constant convert_to_tensor "
-        "ensure_shape expand_dims eye fill identity linspace ones ones_like rank reshape shape "
+        "broadcast_dynamic_shape broadcast_static_shape broadcast_to convert_to_tensor "
+        "ensure_shape expand_dims eye fill linspace ones ones_like rank reshape shape "
         "shape_n squeeze stop_gradient zeros zeros_like",
     ),
     (
@@ -123,7 +123,7 @@ _PLACES: tuple[tuple[Any, str, str], ...] = (
         "multinomial random_crop random_normal random_shuffle random_uniform set_random_seed "
         "truncated_normal",
     ),
-    (_random, "random", "truncated_normal"),
+    (_random, "random", "categorical truncated_normal"),
     (
         _checks,
         "* debugging",
@@ -195,7 +195,7 @@ _ALIASES = {
     "matrix_transpose": "linalg.transpose linalg.adjoint",
     "self_adjoint_eig": "linalg.eigh",
     "self_adjoint_eigvals": "linalg.eigvalsh",
-    "multinomial": "random.multinomial random.categorical",
+    "multinomial": "random.multinomial",
     "random_normal": "random.normal",
     "random_shuffle": "random.shuffle",
     "random_uniform": "random.uniform",
@@ -212,6 +212,8 @@ _ALIASES = {
 
 # Names of one function alone, where Python's own name stands in the way or a module has another.
 _SINGLE: dict[str, Any] = {
+    "constant": _sources.constant,
+    "identity": _sources.identity,
     "Tensor": _sizes.Tensor,
     "is_tensor": _sizes.is_tensor_,
     "newaxis": None,
@@ -265,11 +267,11 @@ def put_into(package: ModuleType, names: dict[str, Any]) -> None:
     for dotted, value in names.items():
         *path, last = dotted.split(".")
         setattr(namespace(package, path), last, value)
-    view = namespace(package, ["compat", "v1"])
-    inner = [namespace(package, ["python", "ops", name]) for name in _INNER]
-    for name in {dotted.split(".")[0] for dotted in names} - {"compat", "python", "contrib"}:
-        for other in (view, *inner):
-            setattr(other, name, getattr(package, name))
+    views = [["compat", "v1"], *(["python", "ops", name] for name in _INNER)]
+    for name, value in list(vars(package).items()):
+        if not name.startswith("_") and name not in ("compat", "contrib", "python"):
+            for path in views:
+                setattr(namespace(package, path), name, value)
 
 
 def namespace(package: ModuleType, path: list[str]) -> ModuleType:
@@ -277,7 +279,8 @@ def namespace(package: ModuleType, path: list[str]) -> ModuleType:
     found = package
     for part in path:
         inside = vars(found).get(part)
-        if not isinstance(inside, ModuleType):
+        # Not a module of Python's that was imported under that name, such as `math`.
+        if not getattr(inside, "__name__", "").startswith(package.__name__):
             inside = Namespace(f"{found.__name__}.{part}")
             setattr(found, part, inside)
             sys.modules.setdefault(inside.__name__, inside)

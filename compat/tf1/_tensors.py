@@ -9,6 +9,7 @@ from keras import ops
 
 from portable_losses import _backend
 
+from .._dispatch import DependsOnValues
 from ._dtypes import DType, as_name
 
 
@@ -159,7 +160,7 @@ def values(x: Any, function: str, instead: str) -> np.ndarray:
     """The values that the shape of a result depends on; a clear error where nobody knows them."""
     found = static(x)
     if found is None:
-        raise ValueError(
+        raise DependsOnValues(
             f"{function}: the shape of the result depends on values, which a compiled function "
             f"does not know. {instead} Or run it eagerly: `compile(..., run_eagerly=True)`."
         )

@@ -13,6 +13,12 @@ Each backend has a module with the same functions:
   a look would stall an accelerator);
 * `traces_without(variable, tensor)`: whether `tensor` is traced by a function of which `variable`
   is no input, so that an update would be thrown away when the trace ends;
+* `value_and_gradient(function, xs)`: a scalar `function(*xs)` and its gradients by the tensors `xs`;
+  may be nested in another gradient;
+* `compiled(function)`: `function` of nested tensors, as a program for each choice of shapes and
+  dtypes; on PyTorch, as it is and without a gradient;
+* `at_once()`: a context in which operations on values that are known are computed, not traced;
+* `snapshot(tensor)`: the tensor, safe from later updates in place of the variable it belongs to;
 * `replicas()`: how many replicas run side by side, each on its share of the batch; gradients
   are summed over them, so a mean over the share is divided by their number.
 """
@@ -32,6 +38,9 @@ except (ImportError, ValueError) as error:
 # No public name says whether a scope holds a variable.
 from keras.src.backend.common import stateless_scope
 
+# No public name evaluates a function of KerasTensors without making a layer of it.
+from keras.src.backend import compute_output_spec as output_spec
+
 
 def _load() -> Any:
     name = keras.backend.backend()
@@ -39,7 +48,11 @@ def _load() -> Any:
 
 
 _module = _load()
+at_once = _module.at_once
+compiled = _module.compiled
 concrete = _module.concrete
+snapshot = _module.snapshot
+value_and_gradient = _module.value_and_gradient
 replicas = _module.replicas
 
 
@@ -67,6 +80,26 @@ def take_rows(table: Any, rows: Tensor) -> Tensor:
     return _module.take_rows(table.value if isinstance(table, keras.Variable) else table, rows)
 
 
+def with_rows_added(table: Tensor, rows: Tensor, values: Tensor) -> Tensor:
+    """A table with `table[rows] += values`; repeated rows add up."""
+    return _module.with_rows_added(table, rows, values)
+
+
+def read_checkpoint(prefix: str) -> dict[str, Any]:
+    """The arrays of a TF1 checkpoint by name, which only TensorFlow can read."""
+    try:
+        import tensorflow as tf
+    except ImportError:
+        raise ImportError(
+            f"{prefix!r} is a checkpoint of TensorFlow, and TensorFlow is not installed here. Where "
+            "it is, make a .npz file of it: reader = tf.train.load_checkpoint(prefix); "
+            "numpy.savez(file, **{name: reader.get_tensor(name) for name in "
+            "reader.get_variable_to_shape_map()})"
+        ) from None
+    reader = tf.train.load_checkpoint(prefix)
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
 def is_lost(variable: Any, tensor: Tensor) -> bool:
     """Whether an update of `variable`, computed from `tensor`, would reach nobody."""
     if stateless_scope.in_stateless_scope():
@@ -75,4 +108,18 @@ def is_lost(variable: Any, tensor: Tensor) -> bool:
     return _module.traces_without(variable, tensor)
 
 
-__all__ = ["add_rows", "concrete", "is_lost", "replicas", "set_rows", "take_rows"]
+__all__ = [
+    "add_rows",
+    "at_once",
+    "compiled",
+    "concrete",
+    "is_lost",
+    "output_spec",
+    "read_checkpoint",
+    "replicas",
+    "set_rows",
+    "snapshot",
+    "take_rows",
+    "value_and_gradient",
+    "with_rows_added",
+]

@@ -1,5 +1,7 @@
 """Any backend, by `keras.ops` alone (numpy, openvino): right, without being in place."""
 
+import contextlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,24 @@ def concrete(tensor: Tensor) -> np.ndarray | None:
 
 def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False
+
+
+def at_once() -> Any:
+    return contextlib.nullcontext()
+
+
+def compiled(function: Callable[..., Any], needs_values: Any = ()) -> Callable[..., Any]:
+    return function
+
+
+def snapshot(tensor: Tensor) -> Tensor:
+    return ops.copy(tensor)
+
+
+def value_and_gradient(
+    function: Callable[..., Tensor], xs: Sequence[Tensor]
+) -> tuple[Tensor, list[Tensor]]:
+    raise NotImplementedError("This backend of Keras has no gradients.")
 
 
 def replicas() -> int:
