@@ -129,9 +129,7 @@ class Branch:
 class Blocks(Operation):
     """Abstract: an operation that runs blocks."""
 
-    def __init__(
-        self, graph: Graph, kind: str, name: str | None, given: Any, blocks: list[Block]
-    ):
+    def __init__(self, graph: Graph, kind: str, name: str | None, given: Any, blocks: list[Block]):
         nodes: list[Node] = []
         control: list[Operation] = []
         for block in blocks:
@@ -155,7 +153,7 @@ class Cond(Blocks):
         super().__init__(graph, "Merge", name, pred, blocks)
         self.pred = pred
         for one, other in zip(*[block.results for block in blocks], strict=True):
-            if one.dtype != other.dtype:
+            if not _infer.agree(one.dtype, other.dtype):
                 raise TypeError(
                     f"tf.cond: the branches return {one.dtype} and {other.dtype}. Both must be of "
                     "one dtype."
@@ -245,5 +243,3 @@ def case(
 
     with get_default_graph().name_scope(name):
         return chosen(pairs)
-
-

@@ -358,9 +358,7 @@ class Computed(Operation):
         args, kwargs = _infer.replace((args, kwargs), lambda x: as_argument(x, graph))
         if old_name in GATHERS and args:
             args = (_gathered(args[0]), *args[1:])
-        super().__init__(
-            graph, OP_NAMES.get(old_name) or _op_name(old_name), name, (args, kwargs)
-        )
+        super().__init__(graph, OP_NAMES.get(old_name) or _op_name(old_name), name, (args, kwargs))
         self.old_name, self.random = old_name, getattr(function, "random", False)
         self.pure = not self.random
         self.function = getattr(function, "__wrapped__", function)

@@ -68,7 +68,11 @@ class random_normal_initializer(Initializer):
     draw = staticmethod(random_normal)
 
     def __init__(
-        self, mean: float = 0.0, stddev: float = 1.0, seed: int | None = None, dtype: Any = "float32"
+        self,
+        mean: float = 0.0,
+        stddev: float = 1.0,
+        seed: int | None = None,
+        dtype: Any = "float32",
     ):
         self.mean, self.stddev, self.seed, self.dtype = mean, stddev, seed, dtype
 

@@ -174,7 +174,9 @@ class Turns(Blocks):
             return found + wrote if count else wrote + found
 
         if not count:  # Keras' scan stacks what it carries, on TensorFlow at least
-            carried += [ops.zeros_like(v) for v in turn(carried, [x[0] for x in xs])[len(written) :]]
+            carried += [
+                ops.zeros_like(v) for v in turn(carried, [x[0] for x in xs])[len(written) :]
+            ]
 
         def step(carry: Any, x: Any) -> Any:
             after = turn(carry, x)
@@ -230,7 +232,12 @@ def _join(end: Any, rest: Any, last: bool) -> Any:
 
 
 def map_fn(
-    fn: Callable[..., Any], elems: Any, dtype: Any = None, *_: Any, name: str | None = None, **__: Any
+    fn: Callable[..., Any],
+    elems: Any,
+    dtype: Any = None,
+    *_: Any,
+    name: str | None = None,
+    **__: Any,
 ) -> Any:
     """`tf.map_fn`: `fn` of each element along the first axis."""
     return _turns("map", fn, elems, None, False, False, name)
@@ -252,15 +259,24 @@ def scan(
 
 
 def foldl(
-    fn: Callable[..., Any], elems: Any, initializer: Any = None, *_: Any, name: Any = None, **__: Any
+    fn: Callable[..., Any],
+    elems: Any,
+    initializer: Any = None,
+    *_: Any,
+    name: Any = None,
+    **__: Any,
 ) -> Any:
     """`tf.foldl`: `fn(accumulated, element)` along the first axis, the last of its results."""
     return _turns("foldl", fn, elems, initializer, False, True, name)
 
 
 def foldr(
-    fn: Callable[..., Any], elems: Any, initializer: Any = None, *_: Any, name: Any = None, **__: Any
+    fn: Callable[..., Any],
+    elems: Any,
+    initializer: Any = None,
+    *_: Any,
+    name: Any = None,
+    **__: Any,
 ) -> Any:
     """`tf.foldr`: as `tf.foldl`, from the last element to the first."""
     return _turns("foldr", fn, elems, initializer, True, True, name)
-

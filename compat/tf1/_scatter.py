@@ -126,5 +126,3 @@ class IndexedSlices:
 
     def __init__(self, values: Any, indices: Any, dense_shape: Any = None):
         self.values, self.indices, self.dense_shape = values, indices, dense_shape
-
-

@@ -25,6 +25,7 @@ class Program:
         self.plan, self.fetches, self.fed, self.reads = plan, fetches, fed, reads
         # Which results are known without a run: they pass by the compiler.
         self.constant: dict[int, Any] = {}
+        self.messages: list[str] = []  # of tf.Print
         self.run = _backend.compiled(self._run, (_dispatch.DependsOnValues,))
 
     def _run(self, values: list[Any], given: list[Any], seeds: Any) -> Any:
@@ -38,8 +39,11 @@ class Program:
             value = frame.value(node)
             if is_known(value):
                 self.constant[i] = value
+                value = 0 if value.dtype == object else value
             results.append(keras.ops.convert_to_tensor(value))
-        return results, [store.values.get(v) for v in self.plan.written]
+        self.messages = [message for message, _ in frame.shown]
+        written = [store.values.get(v) for v in self.plan.written]
+        return results, written, [values for _, values in frame.shown]
 
 
 class Session:
@@ -105,9 +109,7 @@ class Session:
                     raise ValueError(f"{node!r} is not an element of this graph.")
             except (KeyError, ValueError, TypeError) as error:
                 message = error.args[0] if error.args else error
-                raise TypeError(
-                    f"Cannot interpret feed_dict key as Tensor: {message}"
-                ) from None
+                raise TypeError(f"Cannot interpret feed_dict key as Tensor: {message}") from None
             if isinstance(value, Node):
                 raise TypeError(
                     "The value of a feed cannot be a tf.Tensor object. Acceptable feed values "
@@ -131,13 +133,11 @@ class Session:
             program = self._programs[key] = Program(plan, nodes, fed_nodes, reads)
         values = [self._values[v] if v in self._values else v.keras.value for v in reads]
         seeds = seeds_of(self.graph, plan.random, self._generator)
-        results, written = program.run(values, list(fed.values()), seeds)
+        results, written, shown = program.run(values, list(fed.values()), seeds)
         for variable, value in zip(plan.written, written, strict=True):
             if value is not None:
                 self._set(variable, value)
-        return [
-            _as_numpy(program.constant.get(i, value)) for i, value in enumerate(results)
-        ]
+        return [_as_numpy(program.constant.get(i, value)) for i, value in enumerate(results)]
 
     def _has(self, variable: Variable) -> bool:
         return isinstance(variable, Captured) or variable in self._values
@@ -152,9 +152,7 @@ class Session:
         """Set the value of a variable."""
         array = np.asarray(value, str(variable.dtype))
         if not variable.shape.is_compatible_with(array.shape):
-            raise ValueError(
-                f"The value of shape {array.shape} does not fit {variable!r}."
-            )
+            raise ValueError(f"The value of shape {array.shape} does not fit {variable!r}.")
         self._set(variable, keras.ops.convert_to_tensor(array))
 
     def value_of(self, variable: Variable) -> np.ndarray:
@@ -264,7 +262,9 @@ def graph_function(graph: Graph, inputs: Any, outputs: Any, updates: Any) -> Cal
             if not own:
                 own.append(Session(graph=graph))
             session = own[0]
-        found, _ = session.run([outputs, list(updates or ())], dict(zip(inputs, given, strict=True)))
+        found, _ = session.run(
+            [outputs, list(updates or ())], dict(zip(inputs, given, strict=True))
+        )
         return list(found)
 
     return call

@@ -76,7 +76,9 @@ class NoOp(Operation):
         return []
 
 
-def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Const", **_: Any) -> Any:
+def constant(
+    value: Any, dtype: Any = None, shape: Any = None, name: str = "Const", **_: Any
+) -> Any:
     """`tf.constant`: a node whose value is known, which may also meet tensors of a backend."""
     if isinstance(value, Node):
         raise TypeError(f"tf.constant takes numbers; {value!r} is a node already.")

@@ -44,7 +44,7 @@ def main():
         os.path.join(folder, "programs.npz"),
         versions=versions(),
         training=np.array(TRAINING),
-        **together
+        **together,
     )
     together = {}
     for program in READS_AND_WRITES:

@@ -24,7 +24,9 @@ def _counts(x: Any) -> tuple[Any, Any, Any]:
 
 def _matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False) -> Any:
     a, b = T(a), T(b)
-    return ops.matmul(ops.transpose(a) if transpose_a else a, ops.transpose(b) if transpose_b else b)
+    return ops.matmul(
+        ops.transpose(a) if transpose_a else a, ops.transpose(b) if transpose_b else b
+    )
 
 
 def _normalize(x: Any, axis: Any) -> Any:
@@ -47,7 +49,9 @@ PLAIN = {
     "nn.l2_loss": lambda x: 0.5 * ops.sum(ops.square(T(x))),
     "nn.l2_normalize": _normalize,
     "one_hot": lambda x, depth: ops.one_hot(x, int(depth)),
-    "ones_like": lambda x, dtype=None: ops.ones_like(x, dtype=None if dtype is None else str(dtype)),
+    "ones_like": lambda x, dtype=None: ops.ones_like(
+        x, dtype=None if dtype is None else str(dtype)
+    ),
     "pow": lambda x, y: ops.power(ops.cast(x, "float32"), y),
     "reduce_mean": _reduction(ops.mean),
     "reduce_sum": _reduction(ops.sum),

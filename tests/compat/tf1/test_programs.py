@@ -4,13 +4,9 @@ variables after each run, in training and in evaluation; in sessions and as `Gra
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
-from keras import ops
 
-from portable_losses import training
-from tests import autodiff
 from tests.compat.tf1.operations import provide
 from tests.oracles import tf1_programs
 
