@@ -2,6 +2,7 @@
 
 from portable_losses import _backend as _backend  # first: it explains a missing backend
 
+from ._dispatch import operation as operation
 from ._losses import custom_mean_squared_error as custom_mean_squared_error
 from ._losses import custom_mse as custom_mse
 from ._losses import huber as huber
@@ -14,6 +15,7 @@ __all__ = [
     "custom_mean_squared_error",
     "custom_mse",
     "huber",
+    "operation",
     "weighted_mse",
     "weighted_rmse",
 ]

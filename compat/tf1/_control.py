@@ -153,7 +153,7 @@ class Cond(Blocks):
         super().__init__(graph, "Merge", name, pred, blocks)
         self.pred = pred
         for one, other in zip(*[block.results for block in blocks], strict=True):
-            if one.dtype != other.dtype:
+            if not _infer.agree(one.dtype, other.dtype):
                 raise TypeError(
                     f"tf.cond: the branches return {one.dtype} and {other.dtype}. Both must be of "
                     "one dtype."

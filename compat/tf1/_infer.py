@@ -23,6 +23,7 @@ OF_SHAPE: dict[str, Callable[[Any], Any]] = {
     "tf.size": lambda shape: np.array(np.prod(shape, dtype="int64"), "int32"),
     "tf.rank": lambda shape: np.array(len(shape), "int32"),
     "K.shape": lambda shape: np.array(shape, "int32"),
+    "shape": lambda shape: np.array(shape, "int32"),
 }
 
 # What a node is known to be under one choice of sizes: a NumPy array, or shape and dtype.
@@ -46,6 +47,11 @@ def shape_of(views: tuple[View, ...] | None) -> list[int | None] | None:
     if len({len(shape) for shape in shapes}) > 1:
         return None
     return [sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*shapes, strict=True)]
+
+
+def agree(one: str, other: str) -> bool:
+    """Whether two dtypes are the same, but for 64 bits that a backend may have in 32."""
+    return str(one).replace("64", "32") == str(other).replace("64", "32")
 
 
 def dtype_of(view: View) -> str:

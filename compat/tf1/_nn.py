@@ -99,7 +99,7 @@ def _pair(labels: Any, logits: Any, function: str) -> tuple[Any, Any]:
 
 
 def soft_entropy(labels: Any, logits: Any, axis: int = -1) -> Any:
-    """−Σ z·log softmax x, with TF's gradient: softmax x − z, also where labels do not add up to 1."""
+    """−Σ z·log softmax x, with TF's gradient: softmax x − z, even if labels do not add up to 1."""
     shifted = logits - ops.stop_gradient(ops.amax(logits, axis=axis, keepdims=True))
     scale = ops.log(ops.sum(ops.exp(shifted), axis=axis))
     surplus = ops.sum(labels, axis=axis) - 1

@@ -97,6 +97,7 @@ class Plan:
             variable = getattr(op, "variable", None)
             if variable is not None and (reads or op.writes):
                 found[variable] = None
+                found.update(dict.fromkeys(getattr(op, "also_written", ())))
         return list(found)
 
 
@@ -154,6 +155,7 @@ class Frame:
         self.values: dict[Node, Any] = dict(values or {})
         self.used: dict[tuple[Operation, Node], Any] = {}
         self.record: set[tuple[Operation, Node]] = set()
+        self.shown: list[tuple[str, list[Any]]] = []
         self.seeds: Callable[[Operation], Any] | None = outer.seeds if outer else None
 
     def run(self, plan: Plan) -> "Frame":
@@ -173,6 +175,13 @@ class Frame:
             raise
         for node, value in zip(op.outputs, results, strict=True):
             self.values.setdefault(node, value)  # what is fed stays
+
+    def show(self, message: str, values: list[Any]) -> None:
+        """Print values where a run knows them; a compiled one hands them to the session."""
+        if self.outer is not None:
+            self.outer.show(message, values)
+        else:
+            self.shown.append((message, values))
 
     def raw(self, node: Node) -> Any:
         """The value, or the `Ref` of an alias of a variable."""

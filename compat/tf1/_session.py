@@ -25,6 +25,7 @@ class Program:
         self.plan, self.fetches, self.fed, self.reads = plan, fetches, fed, reads
         # Which results are known without a run: they pass by the compiler.
         self.constant: dict[int, Any] = {}
+        self.messages: list[str] = []  # of tf.Print
         self.run = _backend.compiled(self._run, (_dispatch.DependsOnValues,))
 
     def _run(self, values: list[Any], given: list[Any], seeds: Any) -> Any:
@@ -38,8 +39,11 @@ class Program:
             value = frame.value(node)
             if is_known(value):
                 self.constant[i] = value
+                value = 0 if value.dtype == object else value
             results.append(keras.ops.convert_to_tensor(value))
-        return results, [store.values.get(v) for v in self.plan.written]
+        self.messages = [message for message, _ in frame.shown]
+        written = [store.values.get(v) for v in self.plan.written]
+        return results, written, [values for _, values in frame.shown]
 
 
 class Session:
@@ -129,7 +133,7 @@ class Session:
             program = self._programs[key] = Program(plan, nodes, fed_nodes, reads)
         values = [self._values[v] if v in self._values else v.keras.value for v in reads]
         seeds = seeds_of(self.graph, plan.random, self._generator)
-        results, written = program.run(values, list(fed.values()), seeds)
+        results, written, shown = program.run(values, list(fed.values()), seeds)
         for variable, value in zip(plan.written, written, strict=True):
             if value is not None:
                 self._set(variable, value)

@@ -166,3 +166,8 @@ class TensorShape:
 def shape_list(shape: Any) -> list[Any] | None:
     """What a user gave as a shape, as a list of ints and None; None where it is unknown."""
     return None if TensorShape(shape).dims is None else TensorShape(shape).as_list()
+
+
+def static_value(tensor: Any, partial: bool = False) -> Any:
+    """`tf.get_static_value`: the value of a node that is known without a run, or None."""
+    return tensor.concrete() if getattr(tensor, "known", False) else None

@@ -1,7 +1,6 @@
 """Which function each of TensorFlow's names means: one table, aliases included.
 
-`NAMES` has every name without `tf.`; what stands there by itself stands under `tf.compat.v1` too.
-`put_into` makes the namespaces `tf.math`, `tf.nn`, ... of it.
+`NAMES` has every name without `tf.`. `put_into` makes the namespaces `tf.math`, `tf.nn`, ... of it.
 """
 
 import sys
@@ -207,7 +206,6 @@ _ALIASES = {
     "image.extract_patches": "image.extract_image_patches",
     "space_to_depth": "nn.space_to_depth",
     "depth_to_space": "nn.depth_to_space",
-    "where_v2": "compat.v2.where",
 }
 
 # Names of one function alone, where Python's own name stands in the way or a module has another.
@@ -263,15 +261,13 @@ class Namespace(ModuleType):
 
 
 def put_into(package: ModuleType, names: dict[str, Any]) -> None:
-    """Give a package all the names, in namespaces below it, and `compat.v1` as another view."""
+    """Give a package all the names, in namespaces below it."""
     for dotted, value in names.items():
         *path, last = dotted.split(".")
         setattr(namespace(package, path), last, value)
-    views = [["compat", "v1"], *(["python", "ops", name] for name in _INNER)]
-    for name, value in list(vars(package).items()):
-        if not name.startswith("_") and name not in ("compat", "contrib", "python"):
-            for path in views:
-                setattr(namespace(package, path), name, value)
+        if not path or path == ["nn"]:
+            for inner in _INNER:
+                setattr(namespace(package, ["python", "ops", inner]), last, value)
 
 
 def namespace(package: ModuleType, path: list[str]) -> ModuleType:

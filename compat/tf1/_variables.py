@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from . import _infer
@@ -236,11 +237,13 @@ def _assign(store: Any, variable: Variable, value: Any) -> None:
 
 
 def _assign_add(store: Any, variable: Variable, value: Any) -> None:
-    store.write(variable, store.read(variable) + value)
+    before = store.read(variable)
+    store.write(variable, before + ops.cast(value, before.dtype))
 
 
 def _assign_sub(store: Any, variable: Variable, value: Any) -> None:
-    store.write(variable, store.read(variable) - value)
+    before = store.read(variable)
+    store.write(variable, before - ops.cast(value, before.dtype))
 
 
 def variable_of(ref: Any, function: str) -> Variable:
@@ -260,7 +263,7 @@ def variable_of(ref: Any, function: str) -> Variable:
 def _write(kind: str, function: str, ref: Any, change: Any, value: Any, name: str | None) -> Tensor:
     variable = variable_of(ref, function)
     node = as_node(value, variable.graph, variable.dtype if not _has_dtype(value) else None)
-    if node.dtype != variable.dtype:
+    if not _infer.agree(node.dtype, variable.dtype):
         raise TypeError(
             f"{function} of {variable.name!r}, of dtype {variable.dtype}, was given a value of "
             f"dtype {node.dtype}. Use tf.cast."
@@ -339,24 +342,49 @@ def model_variables(scope: str | None = None) -> list[Any]:
     return get_default_graph().get_collection(GraphKeys.MODEL_VARIABLES, scope)
 
 
+def add_to_collection(name: str, value: Any) -> None:
+    """`tf.add_to_collection`."""
+    get_default_graph().add_to_collection(name, value)
+
+
+def add_to_collections(names: Any, value: Any) -> None:
+    """`tf.add_to_collections`."""
+    for name in [names] if isinstance(names, str) else names:
+        add_to_collection(name, value)
+
+
+def get_collection(key: str, scope: str | None = None) -> list[Any]:
+    """`tf.get_collection`: what was put there, as a list of its own."""
+    return get_default_graph().get_collection(key, scope)
+
+
+def get_collection_ref(key: str) -> list[Any]:
+    """`tf.get_collection_ref`: the list itself."""
+    return get_default_graph().get_collection_ref(key)
+
+
+class Uninitialized(Operation):
+    """The names of variables without a value."""
+
+    def __init__(self, graph: Graph, variables: list[Variable], name: str):
+        super().__init__(graph, "Uninitialized", name, variables)
+        self.variables = variables
+        self.give(None, "string")
+
+    def compute(self, frame: Any) -> list[Any]:
+        missing = [v.op.name.encode() for v in self.variables if not frame.store.has(v)]
+        return [np.array(missing, dtype=object)]
+
+
+def report_uninitialized_variables(
+    var_list: Any = None, name: str = "report_uninitialized_variables"
+) -> Tensor:
+    """`tf.report_uninitialized_variables`: names, as bytes."""
+    found = [*global_variables(), *local_variables()] if var_list is None else list(var_list)
+    made = Uninitialized(get_default_graph(), found, name)
+    return made.outputs[0]  # type: ignore[return-value]
+
+
 def is_variable_initialized(variable: Any, name: str | None = None) -> Tensor:
     """`tf.is_variable_initialized`."""
     return IsInitialized(variable, name).outputs[0]  # type: ignore[return-value]
-
-
-__all__ = [
-    "GraphKeys",
-    "Variable",
-    "assign",
-    "assign_add",
-    "assign_sub",
-    "global_variables",
-    "global_variables_initializer",
-    "is_variable_initialized",
-    "local_variables",
-    "local_variables_initializer",
-    "model_variables",
-    "moving_average_variables",
-    "trainable_variables",
-    "variables_initializer",
-]

@@ -36,10 +36,9 @@ except (ImportError, ValueError) as error:
     raise ImportError(explain(str(error).split("\n")[0])) from error
 
 # No public name says whether a scope holds a variable.
-from keras.src.backend.common import stateless_scope
-
 # No public name evaluates a function of KerasTensors without making a layer of it.
 from keras.src.backend import compute_output_spec as output_spec
+from keras.src.backend.common import stateless_scope
 
 
 def _load() -> Any:
