@@ -69,6 +69,51 @@ def gradients(function: Callable[..., Any], x: np.ndarray, *given: np.ndarray) -
     return np.asarray(_quickly(jax.vmap(jax.grad(function)), x, *given)(x, *given))
 
 
+def values_and_gradients(
+    functions: list[Callable[..., Any]], given: list[list[np.ndarray]]
+) -> list[tuple[list[Any], list[Any]]]:
+    """Of each function of a list of tensors, which gives a scalar and values: the values, and the
+    gradients of the scalar by the tensors. On JAX, one program for all that have tensors."""
+    match BACKEND:
+        case "jax":
+            import jax
+
+            def all_of(given: list[list[Any]]) -> list[Any]:
+                found = []
+                for function, xs in zip(functions, given, strict=True):
+                    slopes, values = jax.grad(function, has_aux=True)(xs)
+                    found.append((values, slopes))
+                return found
+
+            return _quickly(all_of, given)(given)
+        case "tensorflow":
+            import tensorflow as tf
+
+            found = []
+            for function, arrays in zip(functions, given, strict=True):
+                xs = [tf.convert_to_tensor(x) for x in arrays]
+                with tf.GradientTape() as tape:
+                    tape.watch(xs)
+                    total, values = function(xs)
+                slopes = tape.gradient(total, xs, unconnected_gradients="zero") if xs else []
+                found.append((values, [tf.convert_to_tensor(slope) for slope in slopes]))
+            return found
+        case "torch":
+            import torch
+
+            found = []
+            for function, arrays in zip(functions, given, strict=True):
+                xs = [torch.from_numpy(x).requires_grad_() for x in arrays]
+                total, values = function(xs)
+                slopes = [torch.zeros_like(x) for x in xs]
+                if xs and total.requires_grad:
+                    slopes = torch.autograd.grad(total, xs, materialize_grads=True)
+                values = [v.detach() if isinstance(v, torch.Tensor) else v for v in values]
+                found.append((values, slopes))
+            return found
+    raise NotImplementedError(BACKEND)
+
+
 def _quickly(function: Callable[..., Any], *given: Any) -> Callable[..., Any]:
     """`function` as a program of JAX for arguments like `given`."""
     import jax

@@ -1,7 +1,8 @@
 """Any backend, by `keras.ops` alone (numpy, openvino): right, without being in place."""
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,24 @@ def concrete(tensor: Tensor) -> np.ndarray | None:
 
 def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False
+
+
+def at_once() -> Any:
+    return contextlib.nullcontext()
+
+
+def compiled(function: Callable[..., Any], needs_values: Any = ()) -> Callable[..., Any]:
+    return function
+
+
+def snapshot(tensor: Tensor) -> Tensor:
+    return ops.copy(tensor)
+
+
+def value_and_gradient(
+    function: Callable[..., Tensor], xs: Sequence[Tensor]
+) -> tuple[Tensor, list[Tensor]]:
+    raise NotImplementedError("This backend of Keras has no gradients.")
 
 
 def replicas() -> int:

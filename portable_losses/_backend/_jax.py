@@ -1,7 +1,7 @@
 """JAX."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -44,6 +44,49 @@ def traces_without(variable: Any, tensor: Tensor) -> bool:
     # The update would leave a dead tracer in the variable.
     traced = isinstance(tensor, jax.core.Tracer)
     return traced and not isinstance(variable.value, jax.core.Tracer)
+
+
+def at_once() -> Any:
+    return jax.ensure_compile_time_eval()
+
+
+# A program cannot have a shape that depends on values. Computed one by one, operations can.
+_NEEDS_VALUES = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.NonConcreteBooleanIndexError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+)
+
+
+def compiled(function: Callable[..., Any], needs_values: Any = ()) -> Callable[..., Any]:
+    """Falls back to operations one by one where shapes depend on values, which the errors
+    `needs_values` say too."""
+    program = jax.jit(function)
+
+    @functools.wraps(function)
+    def run(*given: Any) -> Any:
+        nonlocal program
+        try:
+            return program(*given)
+        except (*_NEEDS_VALUES, *needs_values):
+            if program is function:
+                raise
+            program = function
+            return function(*given)
+
+    return run
+
+
+def snapshot(tensor: Tensor) -> Tensor:
+    return tensor  # arrays do not change
+
+
+def value_and_gradient(
+    function: Callable[..., Tensor], xs: Sequence[Tensor]
+) -> tuple[Tensor, list[Tensor]]:
+    value, slopes = jax.value_and_grad(lambda xs: function(*xs))(list(xs))
+    return value, slopes
 
 
 def replicas() -> int:

@@ -2,7 +2,7 @@
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,48 @@ from portable_losses._typing import Tensor
 
 def replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def at_once() -> Any:
+    return tf.init_scope()
+
+
+def compiled(function: Callable[..., Any], needs_values: Any = ()) -> Callable[..., Any]:
+    # Traced by hand: TensorFlow warns of functions that are traced often, which many programs
+    # that share one function look like.
+    programs: dict[Any, Callable[..., Any]] = {}
+
+    def run(*given: Any) -> Any:
+        flat = [tf.convert_to_tensor(x) for x in tf.nest.flatten(given)]
+        key = tuple((x.dtype, tuple(x.shape)) for x in flat)
+
+        def call(*flat: Any) -> Any:
+            return function(*tf.nest.pack_sequence_as(given, flat))
+
+        if key not in programs:
+            try:
+                traced = tf.function(call, autograph=False).get_concrete_function(*flat)
+                programs[key] = lambda *flat: traced(*flat)
+            except needs_values:
+                programs[key] = call
+        return programs[key](*flat)
+
+    return run
+
+
+def snapshot(tensor: Tensor) -> Tensor:
+    return tf.convert_to_tensor(tensor)  # a read of a variable is a copy, if it has to be
+
+
+def value_and_gradient(
+    function: Callable[..., Tensor], xs: Sequence[Tensor]
+) -> tuple[Tensor, list[Tensor]]:
+    xs = [tf.identity(x) for x in xs]
+    with tf.GradientTape() as tape:
+        tape.watch(xs)
+        value = function(*xs)
+    slopes = tape.gradient(value, xs, unconnected_gradients="zero")
+    return value, [tf.convert_to_tensor(slope) for slope in slopes]
 
 
 def take_rows(table: Any, rows: Tensor) -> Tensor:

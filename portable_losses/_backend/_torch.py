@@ -1,7 +1,7 @@
 """PyTorch."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,31 @@ def concrete(tensor: Tensor) -> np.ndarray | None:
 
 def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False
+
+
+def at_once() -> Any:
+    return torch.no_grad()
+
+
+def compiled(function: Callable[..., Any], needs_values: Any = ()) -> Callable[..., Any]:
+    return torch.no_grad()(function)
+
+
+def snapshot(tensor: Tensor) -> Tensor:
+    return tensor.clone()
+
+
+def value_and_gradient(
+    function: Callable[..., Tensor], xs: Sequence[Tensor]
+) -> tuple[Tensor, list[Tensor]]:
+    nested = torch.is_grad_enabled()  # an outer gradient goes through these ones
+    with torch.enable_grad():
+        xs = [x if nested and x.requires_grad else x.detach().requires_grad_() for x in xs]
+        value = function(*xs)
+        if not value.requires_grad:
+            return value, [torch.zeros_like(x) for x in xs]
+        slopes = torch.autograd.grad(value, xs, create_graph=nested, materialize_grads=True)
+    return value, list(slopes)
 
 
 def replicas() -> int:
