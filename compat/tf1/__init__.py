@@ -13,6 +13,7 @@ from typing import Any
 
 from portable_losses import _backend as _backend  # first: it explains a missing backend
 
+from .. import keras2 as _keras2
 from . import _operators as _operators  # Python's operators on nodes
 from ._exports import NAMES as _GRAPH
 from ._exports import place as _place
@@ -22,6 +23,7 @@ if importlib.util.find_spec(f"{__name__}._table"):  # the plain operations
     _table = importlib.import_module("._table", __name__)
     _table.put_into(_this, _table.NAMES)
 _place(_this, _GRAPH)
+keras = _keras2
 compat = ModuleType(f"{__name__}.compat", "`tf.compat.v1`.")
 compat.v1 = _this  # type: ignore[attr-defined]
 VERSION = __version__ = "1.15"
