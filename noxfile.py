@@ -51,7 +51,8 @@ def install(session: nox.Session, *packages: str) -> None:
     """Install `packages` (`.[extra]` among them) as tested: never editable."""
     # setuptools would ship what an earlier build left here, modules since deleted included.
     shutil.rmtree(ROOT / "build", ignore_errors=True)
-    session.install("-c", "constraints.txt", *packages)
+    # Python compiles what is imported; all of TensorFlow takes pip longer than some tests do.
+    session.install("--no-compile", "-c", "constraints.txt", *packages)
 
 
 def require_only(session: nox.Session, backend: str) -> None:

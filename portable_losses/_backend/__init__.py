@@ -50,6 +50,8 @@ except (ImportError, ValueError) as error:
 
 # No public name says whether a scope holds a variable, which mask a tensor carries, or whether the
 # layer that is being called trains; nor evaluates a function of KerasTensors without a layer of it.
+# `keras.Variable` of an older Keras is a class of its own, and variables of layers are none of it.
+from keras.src.backend import Variable as Variable
 from keras.src.backend import compute_output_spec as output_spec
 from keras.src.backend.common import global_state, masking, stateless_scope
 
@@ -96,7 +98,7 @@ def set_rows(variable: Any, rows: Tensor, values: Tensor) -> None:
 def take_rows(table: Any, rows: Tensor) -> Tensor:
     """`table[rows]` of a variable or a tensor. A variable is never read back whole, which would
     make the next update of its rows copy it (TensorFlow)."""
-    return _module.take_rows(table.value if isinstance(table, keras.Variable) else table, rows)
+    return _module.take_rows(table.value if isinstance(table, Variable) else table, rows)
 
 
 def with_rows_added(table: Tensor, rows: Tensor, values: Tensor) -> Tensor:
@@ -160,6 +162,7 @@ def get_logits(tensor: Tensor) -> Tensor | None:
 
 
 __all__ = [
+    "Variable",
     "add_rows",
     "at_once",
     "canonical_dtype",
