@@ -35,7 +35,7 @@ QUICK_XLA = (
 TF1_FIGURES = ROOT / ".nox" / "figures" / "center_update_tf1.json"
 PEER_FIGURES = {peer: TF1_FIGURES.with_name(f"{peer}.json") for peer in ("tfa", "pml")}
 # TensorFlow Addons' last release, and the last TensorFlow and Keras that it works with.
-TFA = ("tensorflow-cpu==2.15.1", "tensorflow-addons==0.23.0")
+TFA = ("tensorflow==2.15.1", "tensorflow-addons==0.23.0")
 
 parametrize_backend = nox.parametrize("backend", BACKENDS, ids=BACKENDS)
 
