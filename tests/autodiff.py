@@ -341,6 +341,29 @@ def operations_on(variable: Any, function: Callable[[], Any]) -> set[str]:
     return {operation.type for handle in handles for operation in handle.consumers()}
 
 
+def bytes_for_gradient(loss: Any, y_true: np.ndarray, y_pred: np.ndarray) -> int:
+    """What a program of value and gradient allocates besides its arguments and results (JAX), or
+    what the value keeps for the gradient, tensors that share memory counted once (PyTorch)."""
+    if BACKEND == "jax":
+        import jax
+
+        function = jax.value_and_grad(lambda p, t: loss(t, p))
+        program = jax.jit(function).lower(y_pred, y_true).compile()
+        return program.memory_analysis().temp_size_in_bytes
+    import torch
+
+    kept = {}
+
+    def keep(x):
+        kept[x.untyped_storage().data_ptr()] = x.untyped_storage()
+        return x
+
+    x = torch.tensor(y_pred, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+        loss(torch.tensor(y_true), x)
+    return sum(storage.nbytes() for storage in kept.values())
+
+
 def temporary_bytes(loss: Any, y_true: np.ndarray, y_pred: np.ndarray) -> int:
     """What JAX's program of a training step that donates the state of `loss` allocates besides
     its arguments and results; raises unless it writes the state where it lies."""

@@ -93,8 +93,7 @@ def replicas() -> int:
     return 1
 
 
-@jax.jit
-def squared_distances(x: Tensor, y: Tensor) -> Tensor:
+def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
     # Nothing is kept for each pair and coordinate, and what XLA finds in a loop it does not compute
     # again wherever the distances are used.
     some = 16
@@ -123,8 +122,7 @@ def _sorted_keys(keys: Tensor, among: Tensor) -> Tensor:
     return jnp.sort(jnp.where(among, keys, jnp.iinfo(keys.dtype).max), axis=1)
 
 
-@jax.jit
-def nearest_above(x: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
+def _nearest_above(x: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
     keys, rows = _keys(x), jnp.arange(x.shape[0])[:, None]
     right = jax.vmap(functools.partial(jnp.searchsorted, side="right"))
     # One search for both: the rank of the next entry, and of an entry itself the first like it.
@@ -136,9 +134,13 @@ def nearest_above(x: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
     return jnp.take_along_axis(column_of, jnp.where(exists, rank, 0), axis=1), exists
 
 
-@jax.jit
-def count_below(x: Tensor, among: Tensor, bounds: Tensor) -> Tensor:
+def _count_below(x: Tensor, among: Tensor, bounds: Tensor) -> Tensor:
     return jax.vmap(jnp.searchsorted)(_sorted_keys(_keys(x), among), _keys(bounds))
+
+
+squared_distances = jax.jit(_squared_distances)
+nearest_above = jax.jit(_nearest_above)
+count_below = jax.jit(_count_below)
 
 
 def map_blocks(

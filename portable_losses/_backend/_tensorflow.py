@@ -92,8 +92,7 @@ def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False  # variables live outside of the graph; an assignment in a trace is a real one
 
 
-@tf.function(jit_compile=True, autograph=False)
-def squared_distances(x: Tensor, y: Tensor) -> Tensor:
+def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
     # Nothing is kept for each pair and coordinate, and what XLA finds in a loop it does not compute
     # again wherever the distances are used.
     some = 16
@@ -110,6 +109,7 @@ def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     return tf.while_loop(lambda k, _: k < x.shape[0] // some, add, (0, total))[1]
 
 
+squared_distances = tf.function(_squared_distances, jit_compile=True, autograph=False)
 # By itself each step of the search would be a pass over memory.
 _rank = tf.function(_generic.rank, jit_compile=True, autograph=False)
 nearest_above = functools.partial(_generic.nearest_above, rank=_rank)
@@ -119,8 +119,7 @@ count_below = functools.partial(_generic.count_below, rank=_rank)
 def map_blocks(
     function: Callable[..., Tensor], blocks: tuple[Tensor, ...], shared: tuple[Tensor, ...]
 ) -> Tensor:
-    @tf.custom_gradient
-    def again(*given: Tensor) -> Any:
+    def once(*given: Tensor) -> Any:
         def slopes(upstream: Tensor) -> list[Tensor | None]:
             with tf.GradientTape() as tape:
                 tape.watch(given)
@@ -129,6 +128,7 @@ def map_blocks(
 
         return function(*given), slopes
 
+    again = tf.custom_gradient(once)
     dtype = next(x.dtype for x in shared if x.dtype.is_floating)
     return tf.map_fn(
         lambda block: again(*block, *shared),

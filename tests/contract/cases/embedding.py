@@ -37,7 +37,7 @@ CASES = {
     "SupCon": Case(
         reference=reference.supcon,
         batch=batch,
-        settings=({}, {"temperature": 0.5, "block_size": 4}),
+        settings=({}, {"temperature": 0.5}),
         degenerate=edges(),
     ),
     "MultiSimilarity": Case(
