@@ -213,3 +213,14 @@ def oracle_pml(session: nox.Session) -> None:
     shutil.rmtree(new, ignore_errors=True)
     session.run("python", "tests/oracles/record_pml.py", "--out", str(new), silent=True)
     session.run("python", "tests/oracles/compare.py", str(new), "tests/oracles/golden", "pml_")
+
+
+@nox.session(python="3.11")
+def oracle_keras2(session: nox.Session) -> None:
+    """Record the golden figures of Keras 2.15 again and compare."""
+    session.install("tensorflow==2.15.1")
+    new = Path(session.create_tmp()) / "golden"
+    shutil.rmtree(new, ignore_errors=True)
+    for recorder in ("record_keras2.py", "record_keras2_losses.py"):
+        session.run("python", f"tests/oracles/{recorder}", "--out", str(new), silent=True)
+    session.run("python", "tests/oracles/compare.py", str(new), "tests/oracles/golden", "keras2_")

@@ -1,13 +1,14 @@
 """`keras` as Keras 2.15 had it, on Keras 3: `from portable_losses.compat import keras2 as keras`.
 
-`losses`, `metrics`, `optimizers` and `models` have the old names, signatures and numbers; what is
-not here, such as `layers`, is that of Keras 3.
+`losses`, `metrics`, `optimizers` and `models` have the old names, signatures and numbers, `backend`
+is `compat.K`; what is not here, such as `layers`, is that of Keras 3.
 """
 
 from typing import Any
 
 import keras
 
+from .. import K as backend
 from . import losses as losses
 from . import metrics as metrics
 from . import models as models
@@ -16,5 +17,12 @@ from .models import Model as Model
 from .models import Sequential as Sequential
 
 
+__all__ = ["Model", "Sequential", "backend", "losses", "metrics", "models", "optimizers"]
+
+
 def __getattr__(name: str) -> Any:
     return getattr(keras, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *dir(keras)})
