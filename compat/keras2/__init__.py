@@ -16,7 +16,6 @@ from . import optimizers as optimizers
 from .models import Model as Model
 from .models import Sequential as Sequential
 
-
 __all__ = ["Model", "Sequential", "backend", "losses", "metrics", "models", "optimizers"]
 
 
