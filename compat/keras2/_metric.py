@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from ._closures import with_tensors
 from ._shapes import expand_column, same_rank
 
 PACKAGE = "portable_losses.compat.keras2"
@@ -146,13 +147,13 @@ class MeanMetricWrapper(Old, keras.metrics.Mean):
         self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **settings: Any
     ):
         super().__init__(name=name or getattr(fn, "__name__", "metric"), dtype=dtype)
-        self.fn, self.fn_settings = fn, settings
+        self.fn, self.fn_settings, self.run = fn, settings, with_tensors(fn)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y_true = ops.cast(ops.convert_to_tensor(y_true), self.dtype)
         y_pred = ops.cast(ops.convert_to_tensor(y_pred), self.dtype)
         y_true, y_pred = same_rank(y_true, y_pred)
-        values = self.fn(y_true, y_pred, **self.fn_settings)
+        values = self.run(y_true, y_pred, **self.fn_settings)
         super().update_state(values, sample_weight=sample_weight)
 
     def get_config(self) -> dict[str, Any]:

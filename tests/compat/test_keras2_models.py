@@ -303,13 +303,13 @@ def test_a_file_of_keras_2(name: str, suffix: str, tmp_path):
     expected = dict(zip(g[f"{name}_logs"].tolist(), g[f"{name}_values"].tolist(), strict=True))
     assert logs == pytest.approx(expected, rel=1e-5, abs=1e-6)
     assert type(model.optimizer).__module__ == "portable_losses.compat.keras2.optimizers"
-    if name in ("binary", "several"):  # they were saved with `decay`
+    if suffix == "h5" and name in ("binary", "several"):  # they were saved with `decay`
         rate, decay = {"binary": (0.1, 0.01), "several": (0.01, 0.1)}[name]
         model.fit(g["x"], y, epochs=1, batch_size=8, verbose=0)
         assert float(model.optimizer.lr) == pytest.approx(rate / (1 + 2 * decay), rel=1e-5)
-    assert not keras2.models.load_model(
-        DATA / f"keras2_{name}.{suffix}", custom, compile=False
-    ).compiled
+    if name == "named":
+        path = DATA / f"keras2_{name}.{suffix}"
+        assert not keras2.models.load_model(path, custom, compile=False).compiled
 
 
 def test_what_is_no_file_of_keras_2(tmp_path):
