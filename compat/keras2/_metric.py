@@ -19,9 +19,9 @@ def _expanding(update: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(update)
     def update_state(self: Any, *args: Any, **kwargs: Any) -> Any:
         given = dict(zip(("y_true", "y_pred"), args, strict=False)) | kwargs
-        if given.get("y_pred") is not None and given.get("y_true") is not None:
-            tensors = (ops.convert_to_tensor(given[name]) for name in ("y_true", "y_pred"))
-            y_true = expand_column(*tensors)
+        pair = given.get("y_true"), given.get("y_pred")
+        if not any(x is None or isinstance(x, dict) for x in pair):
+            y_true = expand_column(*(ops.convert_to_tensor(x) for x in pair))
             if "y_true" in kwargs:
                 kwargs = {**kwargs, "y_true": y_true}
             else:

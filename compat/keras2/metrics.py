@@ -89,7 +89,7 @@ def _bridged(name: str) -> Any:
             given = signature.bind(*args, **kwargs).arguments
             given["name"] = given.get("name", defaults["name"])
             given["dtype"] = given.get("dtype") or keras.config.floatx()
-            super(made, self).__init__(**given)
+            base.__init__(self, **given)
 
         body["__signature__"] = inspect.Signature(
             [p.replace(default=defaults[key]) for key, p in signature.parameters.items()]
@@ -122,7 +122,7 @@ class BinaryCrossentropy(MeanMetricWrapper):
 
 
 @_register
-class MeanRelativeError(MADE["Mean"]):  # type: ignore[misc]
+class MeanRelativeError(Old, keras.metrics.Mean):
     """The mean of |y_true − y_pred| / normalizer; 0 where the normalizer is."""
 
     def __init__(self, normalizer: Any, name: str | None = None, dtype: Any = None):

@@ -70,7 +70,7 @@ class Model(OldTraining, keras.Model):
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
-class FunctionalModel(Model, Functional):  # type: ignore[misc]
+class FunctionalModel(Model, Functional):
     """What `Model(inputs, outputs)` makes."""
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):

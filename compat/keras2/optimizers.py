@@ -56,7 +56,7 @@ class OldArguments:
     @property
     def lr(self) -> Any:
         """The old name of `learning_rate`."""
-        return self.learning_rate  # type: ignore[attr-defined]
+        return self.learning_rate
 
     @lr.setter
     def lr(self, rate: Any) -> None:
@@ -108,7 +108,7 @@ def deserialize(config: dict[str, Any], custom_objects: Any = None, **kwargs: An
     if ours or (name.lower() not in lower and custom is None):
         return keras.optimizers.deserialize(config, custom_objects=custom_objects)
     settings = {key: x for key, x in config["config"].items() if key not in GONE}
-    made = lower.get(name.lower())
+    made: Any = lower.get(name.lower())
     if name.lower() == "nadam" and "decay" in settings:  # as Keras 2's legacy optimizer calls it
         made, settings = LegacyNadam, {**settings, "schedule_decay": settings.pop("decay")}
     return (custom or made).from_config(settings)
