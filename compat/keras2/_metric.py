@@ -1,6 +1,7 @@
 """The base of metrics in Keras 2 code, and a function as a metric."""
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -14,16 +15,20 @@ PACKAGE = "portable_losses.compat.keras2"
 
 
 def _expanding(update: Callable[..., Any]) -> Callable[..., Any]:
-    """An `update_state` that gets targets `(B,)` as `(B, 1)` for predictions `(B, 1)`."""
+    """An `update_state` that gets targets `(B,)` as `(B, 1)` for predictions `(B, 1)`. One of
+    values and weights stays as it is."""
+    names = list(inspect.signature(update).parameters)[1:3]
+    if len(names) < 2 or "weight" in names[1]:
+        return update
 
     @functools.wraps(update)
     def update_state(self: Any, *args: Any, **kwargs: Any) -> Any:
-        given = dict(zip(("y_true", "y_pred"), args, strict=False)) | kwargs
-        pair = given.get("y_true"), given.get("y_pred")
+        given = dict(zip(names, args, strict=False)) | kwargs
+        pair = [given.get(name) for name in names]
         if not any(x is None or isinstance(x, dict) for x in pair):
             y_true = expand_column(*(ops.convert_to_tensor(x) for x in pair))
-            if "y_true" in kwargs:
-                kwargs = {**kwargs, "y_true": y_true}
+            if names[0] in kwargs:
+                kwargs = {**kwargs, names[0]: y_true}
             else:
                 args = (y_true, *args[1:])
         return update(self, *args, **kwargs)

@@ -89,6 +89,30 @@ def test_in_a_model_of_keras_3_too(rng):
     assert logs["loss"] == pytest.approx(((y[:, None] - x) ** 2).mean(), rel=1e-5)
 
 
+def test_what_is_a_target_is_read_from_the_arguments():
+    class Named(metrics.Metric):
+        def update_state(self, labels: Any, scores: Any, sample_weight: Any = None) -> None:
+            self.seen = tuple(labels.shape)
+
+        def result(self) -> Any:
+            return 0.0
+
+    class Values(Named):
+        def update_state(self, values: Any, sample_weight: Any = None) -> None:
+            self.seen = values.shape
+
+    column, flat = np.zeros((4, 1), "float32"), np.zeros(4, "float32")
+    for kind, shape in ((Named, (4, 1)), (Values, (4,))):
+        metric = kind()
+        metric.update_state(flat, column)
+        assert metric.seen == shape
+    metric = Named()
+    metric.update_state(labels=flat, scores=column)
+    assert metric.seen == (4, 1)
+    metric.update_state(flat, np.zeros((4, 2)))
+    assert metric.seen == (4,)
+
+
 def test_resets_by_either_name():
     class New(metrics.Metric):
         def __init__(self) -> None:
