@@ -5,10 +5,11 @@
     def rmse(y_true, y_pred):
         return K.sqrt(K.mean(K.square(y_pred - y_true), axis=-1))
 
-All 148 names of Keras 2.15 are here, and those that older versions and their star imports had. They
-take tensors, numbers, arrays, variables, tensors of a functional model (a model of them saves), and
-nodes of a graph of `portable_losses.compat.tf1`. Values and gradients are those of Keras 2.15, held to
-figures recorded from it: defaults, dtypes, clipping and ties are not those of `keras.ops`.
+All 148 names of Keras 2.15 are here, and those that older versions and their star imports had.
+They take tensors, numbers, arrays, variables, tensors of a functional model (a model of them
+saves), and nodes of a graph of `portable_losses.compat.tf1`. Values and gradients are those of
+Keras 2.15, held to figures recorded from it: defaults, dtypes, clipping and ties are not those of
+`keras.ops`.
 
 Examples:
     >>> import numpy as np
@@ -180,6 +181,7 @@ from ._k_state import set_image_dim_ordering as set_image_dim_ordering
 from ._k_state import set_learning_phase as set_learning_phase
 from ._k_state import set_session as set_session
 from ._k_state import set_value as set_value
+from ._k_state import to_tensor
 from ._k_state import update as update
 from ._k_state import update_add as update_add
 from ._k_state import update_sub as update_sub
@@ -194,6 +196,11 @@ def set_floatx(dtype: Any) -> None:
 
 def _epsilon() -> float:
     return float(epsilon())
+
+
+def _to_tensor(x: Any, dtype: Any) -> Any:
+    """A tensor of a dtype; old code took this private name."""
+    return to_tensor(x, dtype)
 
 
 def _gone(name: str) -> Any:
@@ -220,7 +227,7 @@ experimental = SimpleNamespace(
 
 # Of TensorFlow's own modules, which the old file had imported and old code reached through it.
 _ELSEWHERE = {
-    "tf": "Import TensorFlow itself, or use `portable_losses.compat.tf1`, which runs on any backend.",
+    "tf": "Import TensorFlow, or use `portable_losses.compat.tf1`, which runs on any backend.",
     "control_flow_ops": "Use `keras.ops.while_loop` or `keras.ops.cond`.",
     "math_ops": "Use the function of the same name in `keras.ops`.",
     "array_ops": "Use the function of the same name in `keras.ops`.",

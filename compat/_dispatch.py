@@ -39,6 +39,21 @@ class OldOperation(keras.Operation):
     def call(self, *args: Any, **kwargs: Any) -> Any:
         return OPERATIONS[self.function](*args, **kwargs)
 
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        # Of the tensors alone: on JAX, Keras would trace the integers within a tuple too.
+        leaves = keras.tree.flatten((args, kwargs))
+        symbolic = [isinstance(leaf, keras.KerasTensor) for leaf in leaves]
+
+        def call(*tensors: Any) -> Any:
+            rest = iter(tensors)
+            filled = [next(rest) if s else x for x, s in zip(leaves, symbolic, strict=True)]
+            args_, kwargs_ = keras.tree.pack_sequence_as((args, kwargs), filled)
+            return self.call(*args_, **kwargs_)
+
+        inner = keras.Operation()
+        inner.call = call
+        return inner.compute_output_spec(*(x for x, s in zip(leaves, symbolic, strict=True) if s))
+
     def get_config(self) -> dict[str, Any]:
         return {"function": self.function, "name": self.name}
 

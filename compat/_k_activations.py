@@ -164,7 +164,7 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
         part = ops.where(positive, output, zeros) - output * target
         return part + ops.log1p(ops.exp(ops.where(positive, -output, output)))
     p, epsilon = _clipped(output), keras.config.epsilon()
-    # The relu changes nothing, but keeps XLA from adding the 1 and the ε first: 1 − p is that small.
+    # The relu changes nothing, but keeps XLA from adding 1 and ε first: 1 − p is that small.
     rest = ops.relu(1 - p) + epsilon
     return -(target * ops.log(p + epsilon) + (1 - target) * ops.log(rest))
 

@@ -26,6 +26,8 @@ def dtype_name(dtype: Any) -> Any:
     backend has it: JAX has no int64 unless it is asked to. None stays None."""
     if dtype is None:
         return None
+    if dtype is int:
+        dtype = "int32"  # TensorFlow's; NumPy's is int64
     if hasattr(dtype, "as_numpy_dtype"):
         dtype = getattr(dtype, "base_dtype", dtype).name
     elif isinstance(dtype, type) and issubclass(dtype, np.generic):
@@ -71,15 +73,21 @@ def like(value: Any, x: Any) -> Any:
     """`value` as a tensor of the dtype of the tensor `x`, as old code has numbers and NumPy arrays
     beside tensors. A fraction beside integers is an error, as it was."""
     dtype = dtype_of(x)
-    if not is_tensor(value) and keras.backend.is_int_dtype(dtype) and not is_nested_tensor(value):
-        values = np.asarray(value)
-        if values.dtype.kind == "f" and not np.all(values == np.floor(values)):
-            raise ValueError(
-                f"A tensor of dtype {dtype} cannot be combined with {value!r}, which is no whole "
-                'number: cast the tensor first, as in `K.cast(x, "float32")`.'
-            )
-        value = values.astype("int64") if values.dtype.kind == "f" else values
+    if not is_tensor(value) and keras.backend.is_int_dtype(dtype):
+        require_whole(value, dtype)
     return cast(tensor(value), dtype)
+
+
+def require_whole(value: Any, dtype: str) -> None:
+    """That no fraction is lost where a number or an array becomes integers."""
+    if isinstance(value, int) or is_nested_tensor(value):
+        return
+    values = np.asarray(value)
+    if values.dtype.kind == "f" and not np.all(values == np.floor(values)):
+        raise ValueError(
+            f"{value!r} is no whole number and would be cut to be {dtype}. Give the tensor beside "
+            'it a floating dtype, as in `K.cast(x, "float32")`, or cut it on purpose.'
+        )
 
 
 def is_nested_tensor(value: Any) -> bool:
@@ -158,9 +166,17 @@ class Shape(tuple):  # type: ignore[type-arg]
     __radd__, __rmul__ = __add__, __mul__
 
 
+def is_later(x: Any) -> bool:
+    """Whether a tensor of a model or a deferred value is `x` or within it. By hand, since
+    `torch.compile` cannot follow `keras.tree`."""
+    if isinstance(x, list | tuple):
+        return any(is_later(part) for part in x)
+    return isinstance(x, keras.KerasTensor | Deferred)
+
+
 def operation(old_name: str) -> Callable[[Function], Function]:
-    """`_dispatch.operation` for functions that may be given a `Shape`, which is no tree of tensors
-    to Keras: it becomes a tuple first."""
+    """`_dispatch.operation`, which is left out where there is nothing to dispatch, for functions
+    that may be given a `Shape`, which is no tree of tensors to Keras: it becomes a tuple first."""
 
     def plain(x: Any) -> Any:
         return tuple(x) if isinstance(x, Shape) else x
@@ -170,7 +186,11 @@ def operation(old_name: str) -> Callable[[Function], Function]:
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
-            return dispatched(*map(plain, args), **{k: plain(v) for k, v in kwargs.items()})
+            args = tuple([plain(x) for x in args])
+            kwargs = {key: plain(x) for key, x in kwargs.items()}
+            if is_later(args) or is_later(list(kwargs.values())):
+                return dispatched(*args, **kwargs)
+            return function(*args, **kwargs)
 
         return call  # type: ignore[return-value]
 
@@ -196,25 +216,28 @@ class Dimension(keras.Operation):
 
 
 def entry_of(value: Any) -> Any:
-    """A size as a Python int where it can be seen; else the tensor that it is."""
-    if value is None:
-        return -1
+    """A size as a Python int where it can be seen; else the tensor, or None, that it is."""
+    if value is None or isinstance(value, int):
+        return value
     seen = values_of(value)
     return value if seen is None else int(seen)
 
 
-def sizes(shape: Any, what: str) -> Any:
-    """The shape that `what` is given, as ints; one that cannot be seen yet is -1, to be found."""
+def sizes(shape: Any, what: str, infer: bool = False) -> Any:
+    """The shape that `what` is given, as ints. One that cannot be seen yet is -1 if the function
+    can `infer` it, and else an error, but on TensorFlow, which takes a tensor for it."""
     if not isinstance(shape, list | tuple):
+        if isinstance(shape, int):
+            return (shape,)
         seen = values_of(shape)
-        if seen is None:  # a tensor: TensorFlow can do with it
+        if seen is None:  # a tensor
             return shape
         shape = np.atleast_1d(seen).tolist()
     found = [entry_of(value) for value in shape]
     unseen = [i for i, value in enumerate(found) if not isinstance(value, int)]
-    if len(unseen) == 1 and -1 not in found:
+    if infer and len(unseen) == 1 and -1 not in found:
         found[unseen[0]] = -1
-    elif unseen and keras.backend.backend() != "tensorflow":
+    elif None in [found[i] for i in unseen] or (unseen and keras.backend.backend() != "tensorflow"):
         raise ValueError(
             f"{what} needs sizes that are known when the step is compiled. Received: {shape}. "
             "Take them from `K.shape(x)` or `K.int_shape(x)`, not from values of a tensor."
@@ -226,6 +249,8 @@ def axes_of(axis: Any) -> Any:
     """An axis or axes as an int or a tuple of ints."""
     if isinstance(axis, int):
         return axis
+    if isinstance(axis, list | tuple) and all(isinstance(a, int) for a in axis):
+        return tuple(axis)
     seen = values_of(axis)
     if seen is None:
         raise ValueError(f"`axis` must be known when the step is compiled. Received: {axis!r}.")

@@ -170,7 +170,7 @@ def _reduced(function: Callable[..., Any], x: Any, axis: Any, keepdims: bool) ->
 
 
 def _count(x: Any, axis: Any) -> Any:
-    """How many entries of `x` go into one of a reduction; a tensor where TensorFlow does not know."""
+    """How many entries of `x` go into one of a reduction; a tensor if TensorFlow does not know."""
     shape = ops.shape(x)
     count = 1
     for a in (axis,) if isinstance(axis, int) else axis:

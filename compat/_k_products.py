@@ -390,7 +390,7 @@ def _local_conv(
 def local_conv1d(
     inputs: Any, kernel: Any, kernel_size: Any, strides: Any, data_format: Any = None
 ) -> Any:
-    """A convolution with a kernel for each position: (positions, width x channels, channels out)."""
+    """A convolution with a kernel for each position: (positions, width × channels in, out)."""
     return _local_conv(inputs, kernel, kernel_size, strides, (kernel.shape[0],), data_format)
 
 
@@ -441,8 +441,9 @@ def batch_normalization(
 def normalize_batch_in_training(
     x: Any, gamma: Any, beta: Any, reduction_axes: Any, epsilon: float = 1e-3
 ) -> Any:
-    """The normalised batch, its mean and its variance. Of data of rank 4 over the axes [0, 1, 2] the
-    variance that comes back is that of the sample, divided by n − 1, as of the fused operation."""
+    """The normalised batch, its mean and its variance. Of data of rank 4 over the axes [0, 1, 2]
+    the variance that comes back is that of a sample, divided by n − 1, as of the fused operation.
+    """
     x = floating(x)
     axes = tuple(reduction_axes)
     mean, var = math.mean(x, axes, True), math.var(x, axes, True)

@@ -1,7 +1,7 @@
 """The old `keras.backend`: random numbers.
 
-Where no seed is given, the numbers come from Keras' own generator, which `keras.utils.set_random_seed`
-sets; with an integer seed they are the same at each call.
+Where no seed is given, the numbers come from Keras' own generator, which
+`keras.utils.set_random_seed` sets; with an integer seed they are the same at each call.
 """
 
 import warnings

@@ -62,8 +62,19 @@ def count_params(x: Any) -> int:
 
 
 @operation("K.reshape")
+def _reshape(x: Any, shape: Any) -> Any:
+    return ops.reshape(tensor(x), sizes(shape, "K.reshape", infer=True))
+
+
 def reshape(x: Any, shape: Any) -> Any:
-    return ops.reshape(tensor(x), sizes(shape, "K.reshape"))
+    """To a shape in which one size may be -1, or one that is not known yet."""
+    if isinstance(shape, Deferred) or any(isinstance(n, Deferred) for n in _entries(shape)):
+        return _reshape(x, shape)
+    return _reshape(x, sizes(shape, "K.reshape", infer=True))
+
+
+def _entries(shape: Any) -> Any:
+    return shape if isinstance(shape, list | tuple) else ()
 
 
 @operation("K.flatten")
@@ -197,7 +208,7 @@ def gather(reference: Any, indices: Any) -> Any:
         raise ValueError(f"Indices must be integers. Received: {dtype_of(indices)}.")
     count = reference.shape[0]
     if count is None:
-        count = ops.shape(reference)[0]
+        count = cast(tensor(ops.shape(reference)[0]), dtype_of(indices))
     valid = ops.logical_and(indices >= 0, indices < count)
     seen = _backend.concrete(valid)
     if seen is not None and not np.all(seen):
@@ -238,15 +249,15 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = "int32") ->
     start, stop, step = (x if x is None else _number(x) for x in (start, stop, step))
     if stop is None:
         start, stop = 0, start if is_tensor(start) or start > 0 else 0
-    given = [
-        dtype_of(x) if is_tensor(x) else np.result_type(type(x)).name for x in (start, stop, step)
-    ]
-    own = "float32" if any(name.startswith("float") for name in given) else "int32"
+    fractions = [is_float(x) if is_tensor(x) else isinstance(x, float) for x in (start, stop, step)]
+    own = "float32" if any(fractions) else "int32"
     dtype = dtype_name(dtype)
     return ops.arange(start, stop, step, dtype=own if dtype == "int32" else dtype)
 
 
 def _number(x: Any) -> Any:
+    if isinstance(x, int | float):
+        return x
     seen = values_of(x)
     if seen is not None:
         return seen.item()

@@ -15,7 +15,7 @@ from portable_losses import _backend
 from . import _k_random as random
 from . import _k_shapes as shapes
 from ._dispatch import Deferred
-from ._k_inputs import cast, dtype_name, is_tensor, like, operation, sizes, tensor
+from ._k_inputs import cast, dtype_name, is_tensor, like, operation, require_whole, sizes, tensor
 
 # Variables ----------------------------------------------------------------------------------
 
@@ -28,7 +28,7 @@ def variable(value: Any, dtype: Any = None, name: str | None = None, constraint:
         value = value.toarray()
     if callable(value):
         value = value()
-    start = cast(tensor(shapes.to_dense(value)), dtype)
+    start = _as(shapes.to_dense(value), dtype)
     if _backend.tracing():
         return start
     trains = bool(keras.backend.is_float_dtype(dtype))
@@ -39,10 +39,15 @@ def variable(value: Any, dtype: Any = None, name: str | None = None, constraint:
     return made
 
 
+def _as(value: Any, dtype: Any) -> Any:
+    if not is_tensor(value) and not keras.backend.is_float_dtype(dtype):
+        require_whole(value, dtype)
+    return cast(tensor(value), dtype)
+
+
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> Any:
     """A tensor, of floatx if no dtype is given; one number fills `shape`."""
-    made = tensor(np.asarray(value) if not is_tensor(value) else value)
-    made = cast(made, dtype or keras.config.floatx())
+    made = _as(value, dtype_name(dtype or keras.config.floatx()))
     if shape is None:
         return made
     size = sizes(shape, "K.constant")
@@ -100,9 +105,9 @@ def _assigned(x: Any, value: Any, method: str) -> Any:
         return getattr(x, method)(value)
     if not isinstance(x, keras.Variable):
         raise ValueError(
-            f"Only a variable can be updated. Received: {type(x).__name__}. `K.variable`, `K.zeros` "
-            "and `K.ones` make plain tensors within a compiled step: make the variable outside of "
-            "it, with `add_weight` of a layer, or use `portable_losses.losses.StatefulLoss`."
+            f"Only a variable can be updated. Received: {type(x).__name__}. `K.variable`, "
+            "`K.zeros` and `K.ones` make plain tensors in a compiled step: make the variable "
+            "outside of it, with `add_weight` of a layer, or use a `losses.StatefulLoss`."
         )
     if isinstance(value, keras.KerasTensor):
         raise ValueError(
@@ -281,7 +286,7 @@ def function(
             cast(tensor(value), x.dtype) for x, value in pairs if isinstance(x, keras.KerasTensor)
         ]
         training = bool(phases[0]) if phases else bool(learning_phase())
-        found = model(arrays, training=training)
+        found = tree.flatten(model(arrays, training=training))
         for (x, _), new in zip(updates, found[len(flat) :], strict=True):
             update(x, new)
         read = [ops.convert_to_numpy(x) for x in found[: len(flat)]]
@@ -309,8 +314,8 @@ def gradients(loss: Any, variables: Any) -> Any:
 
 
 def get_session(op_input_list: Any = ()) -> Any:
-    """The session of `portable_losses.compat.tf1`: the one that is open, that of `set_session`, or a
-    new one."""
+    """The session of `portable_losses.compat.tf1`: the one that is open, that of `set_session`, or
+    a new one."""
     tf1 = importlib.import_module(".tf1", __package__)
     session = tf1.get_default_session() or _session.get("value")
     if session is None:
@@ -407,5 +412,5 @@ def set_image_dim_ordering(ordering: str) -> None:
 
 
 def to_tensor(x: Any, dtype: Any) -> Any:
-    """A tensor of a dtype; `K._to_tensor`."""
+    """A tensor of a dtype."""
     return cast(tensor(x), dtype)

@@ -1,5 +1,5 @@
-"""Calls of the `keras.backend` of Keras 2, one list for both sides: `record_keras2.py` makes them with
-the real one, `tests/compat/test_k.py` with ours. NumPy alone, so that it imports on either.
+"""Calls of the `keras.backend` of Keras 2, one list for both sides: `record_keras2.py` makes them
+with the real one, `tests/compat/test_k.py` with ours. NumPy alone, so that it imports on either.
 
 A row is a function of the module `K` and of tensors; most are a call with every combination of some
 arguments. `gradient` says that the gradient by the row's floating tensors is recorded too; `eager`,

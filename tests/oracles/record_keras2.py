@@ -1,6 +1,6 @@
 """Record what the `keras.backend` of Keras 2.15 computes, as golden figures.
 
-Runs with TensorFlow 2.15.1 (which brings Keras 2.15) and NumPy alone, and writes small `.npz` files.
+Runs with TensorFlow 2.15.1 (which brings Keras 2.15) and NumPy alone, and writes a small `.npz`.
 The calls are those of `keras2_calls.py`; README.md beside this file says what is recorded.
 """
 
