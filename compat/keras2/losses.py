@@ -13,6 +13,7 @@ from keras import ops
 from ._closures import with_tensors
 from ._functions import ALIASES, FUNCTIONS
 from ._lookup import Lookup
+from ._missing import look_up
 from ._shapes import expand_column, same_rank, weights_for
 
 PACKAGE = "portable_losses.compat.keras2"
@@ -222,9 +223,7 @@ _lookup = Lookup(_HERE | {"LossFunctionWrapper": LossFunctionWrapper}, keras.los
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HERE:
-        return _HERE[name]
-    return getattr(keras.losses, name)
+    return look_up(name, _HERE, keras.losses, "keras2.losses")
 
 
 def __dir__() -> list[str]:

@@ -14,6 +14,7 @@ from ._lookup import Lookup
 from ._metric import PACKAGE, Old
 from ._metric import MeanMetricWrapper as MeanMetricWrapper
 from ._metric import Metric as Metric
+from ._missing import look_up
 from ._shapes import same_rank, weights_for
 
 # Those of Keras 3, with the bridges of `Old`: they keep their state and their numbers.
@@ -205,9 +206,7 @@ _lookup = Lookup(_HERE, keras.metrics, PACKAGE)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HERE:
-        return _HERE[name]
-    return getattr(keras.metrics, name)
+    return look_up(name, _HERE, keras.metrics, "keras2.metrics")
 
 
 def __dir__() -> list[str]:

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from ._compile import OldTraining
+from ._missing import look_up
 
 PACKAGE = "portable_losses.compat.keras2"
 _input = keras.Input((1,))
@@ -178,7 +179,7 @@ def load_model(
 
 
 def __getattr__(name: str) -> Any:
-    return getattr(keras.models, name)
+    return look_up(name, {}, keras.models, "keras2.models")
 
 
 def __dir__() -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from ._missing import look_up
 from ._nadam import LegacyNadam
 
 PACKAGE = "portable_losses.compat.keras2.optimizers"
@@ -78,9 +79,7 @@ legacy = SimpleNamespace(**{**_HERE, "Nadam": LegacyNadam, "Optimizer": keras.op
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HERE:
-        return _HERE[name]
-    return getattr(keras.optimizers, name)
+    return look_up(name, _HERE, keras.optimizers, "keras2.optimizers")
 
 
 def __dir__() -> list[str]:

@@ -366,7 +366,7 @@ def test_reductions_and_sample_weights():
     with pytest.raises(TypeError, match="resuction"):
         keras.losses.MeanSquaredError(resuction="sum")
     # It also writes `possion`, which there is not; `poisson` is meant.
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match="Did you mean poisson"):
         _ = keras.losses.possion
 
 

@@ -356,5 +356,14 @@ def test_everything_else_is_keras_3():
     assert keras2.optimizers.Lion is keras.optimizers.Lion
     assert keras2.models.clone_model is keras.models.clone_model
     assert keras2.models.Model is keras2.Model
-    with pytest.raises(AttributeError, match="no_such_name"):
-        _ = keras2.no_such_name
+    assert keras2.backend.square is not None
+    for module, name, said in (
+        (keras2, "no_such_name", r"There is no keras2\.no_such_name\."),
+        (keras2, "estimator", "train the model with fit"),
+        (losses, "possion", r"no keras2\.losses\.possion\. Did you mean poisson"),
+        (metrics, "Acuracy", "Did you mean Accuracy"),
+        (keras2.optimizers, "Adamm", "Did you mean Adam"),
+        (models, "load_modle", "Did you mean load_model"),
+    ):
+        with pytest.raises(AttributeError, match=said):
+            getattr(module, name)
