@@ -13,6 +13,7 @@ from . import losses as losses
 from . import metrics as metrics
 from . import models as models
 from . import optimizers as optimizers
+from ._missing import look_up
 from .models import Model as Model
 from .models import Sequential as Sequential
 
@@ -20,4 +21,8 @@ __all__ = ["Model", "Sequential", "backend", "losses", "metrics", "models", "opt
 
 
 def __getattr__(name: str) -> Any:
-    return getattr(keras, name)
+    return look_up(name, {}, keras, "keras2")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *dir(keras)})

@@ -141,8 +141,8 @@ class OldTraining:
     def fit_generator(self, generator: Any, *args: Any, **kwargs: Any) -> Any:
         """The old name of `fit` with a generator: `(generator, steps_per_epoch, epochs, ...)`."""
         names = ("steps_per_epoch", "epochs", "verbose", "callbacks", "validation_data")
-        names = (*names, "validation_steps", "validation_freq", "class_weight")
-        return self.fit(generator, **_named(names, args, kwargs))  # type: ignore[attr-defined]
+        more = ("validation_steps", "validation_freq", "class_weight")
+        return self.fit(generator, **_named(names + more, args, kwargs))  # type: ignore[attr-defined]
 
     def evaluate_generator(self, generator: Any, *args: Any, **kwargs: Any) -> Any:
         """The old name of `evaluate` with a generator."""

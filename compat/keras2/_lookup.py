@@ -37,8 +37,9 @@ class Lookup:
             registered = str(config.get("registered_name") or name)
             if registered.startswith(self.package):
                 return self.theirs.deserialize(config)
-            custom = keras.saving.get_registered_object(registered)
-            found = custom or self.here.get(name)
+            found: Any = keras.saving.get_registered_object(registered)
+            found = found or self.here.get(name)
             if found is None:
                 return self.theirs.deserialize(config)
-            return found.from_config(settings) if inspect.isclass(found) else found
+            make = getattr(found, "from_config", None)
+            return make(settings) if make and inspect.isclass(found) else found

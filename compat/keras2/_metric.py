@@ -1,28 +1,34 @@
 """The base of metrics in Keras 2 code, and a function as a metric."""
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
+from ._closures import with_tensors
 from ._shapes import expand_column, same_rank
 
 PACKAGE = "portable_losses.compat.keras2"
 
 
 def _expanding(update: Callable[..., Any]) -> Callable[..., Any]:
-    """An `update_state` that gets targets `(B,)` as `(B, 1)` for predictions `(B, 1)`."""
+    """An `update_state` that gets targets `(B,)` as `(B, 1)` for predictions `(B, 1)`. One of
+    values and weights stays as it is."""
+    names = list(inspect.signature(update).parameters)[1:3]
+    if len(names) < 2 or "weight" in names[1]:
+        return update
 
     @functools.wraps(update)
     def update_state(self: Any, *args: Any, **kwargs: Any) -> Any:
-        given = dict(zip(("y_true", "y_pred"), args, strict=False)) | kwargs
-        if given.get("y_pred") is not None and given.get("y_true") is not None:
-            tensors = (ops.convert_to_tensor(given[name]) for name in ("y_true", "y_pred"))
-            y_true = expand_column(*tensors)
-            if "y_true" in kwargs:
-                kwargs = {**kwargs, "y_true": y_true}
+        given = dict(zip(names, args, strict=False)) | kwargs
+        pair = [given.get(name) for name in names]
+        if not any(x is None or isinstance(x, dict) for x in pair):
+            y_true = expand_column(*(ops.convert_to_tensor(x) for x in pair))
+            if names[0] in kwargs:
+                kwargs = {**kwargs, names[0]: y_true}
             else:
                 args = (y_true, *args[1:])
         return update(self, *args, **kwargs)
@@ -146,13 +152,13 @@ class MeanMetricWrapper(Old, keras.metrics.Mean):
         self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **settings: Any
     ):
         super().__init__(name=name or getattr(fn, "__name__", "metric"), dtype=dtype)
-        self.fn, self.fn_settings = fn, settings
+        self.fn, self.fn_settings, self.run = fn, settings, with_tensors(fn)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y_true = ops.cast(ops.convert_to_tensor(y_true), self.dtype)
         y_pred = ops.cast(ops.convert_to_tensor(y_pred), self.dtype)
         y_true, y_pred = same_rank(y_true, y_pred)
-        values = self.fn(y_true, y_pred, **self.fn_settings)
+        values = self.run(y_true, y_pred, **self.fn_settings)
         super().update_state(values, sample_weight=sample_weight)
 
     def get_config(self) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from ._closures import with_tensors
 from ._functions import ALIASES, FUNCTIONS
 from ._lookup import Lookup
+from ._missing import look_up
 from ._shapes import expand_column, same_rank, weights_for
 
 PACKAGE = "portable_losses.compat.keras2"
@@ -100,13 +102,13 @@ class LossFunctionWrapper(Loss):
         **settings: Any,
     ):
         super().__init__(reduction=reduction, name=name or getattr(fn, "__name__", None))
-        self.fn, self.settings = fn, settings
+        self.fn, self.settings, self.run = fn, settings, with_tensors(fn)
 
     def align(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         return same_rank(y_true, y_pred)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        return self.fn(y_true, y_pred, **self.settings)
+        return self.run(y_true, y_pred, **self.settings)
 
     def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), **self.settings}
@@ -221,9 +223,7 @@ _lookup = Lookup(_HERE | {"LossFunctionWrapper": LossFunctionWrapper}, keras.los
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HERE:
-        return _HERE[name]
-    return getattr(keras.losses, name)
+    return look_up(name, _HERE, keras.losses, "keras2.losses")
 
 
 def __dir__() -> list[str]:

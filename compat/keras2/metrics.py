@@ -14,6 +14,7 @@ from ._lookup import Lookup
 from ._metric import PACKAGE, Old
 from ._metric import MeanMetricWrapper as MeanMetricWrapper
 from ._metric import Metric as Metric
+from ._missing import look_up
 from ._shapes import same_rank, weights_for
 
 # Those of Keras 3, with the bridges of `Old`: they keep their state and their numbers.
@@ -89,7 +90,7 @@ def _bridged(name: str) -> Any:
             given = signature.bind(*args, **kwargs).arguments
             given["name"] = given.get("name", defaults["name"])
             given["dtype"] = given.get("dtype") or keras.config.floatx()
-            super(made, self).__init__(**given)
+            base.__init__(self, **given)
 
         body["__signature__"] = inspect.Signature(
             [p.replace(default=defaults[key]) for key, p in signature.parameters.items()]
@@ -122,7 +123,7 @@ class BinaryCrossentropy(MeanMetricWrapper):
 
 
 @_register
-class MeanRelativeError(MADE["Mean"]):  # type: ignore[misc]
+class MeanRelativeError(Old, keras.metrics.Mean):
     """The mean of |y_true − y_pred| / normalizer; 0 where the normalizer is."""
 
     def __init__(self, normalizer: Any, name: str | None = None, dtype: Any = None):
@@ -205,9 +206,7 @@ _lookup = Lookup(_HERE, keras.metrics, PACKAGE)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HERE:
-        return _HERE[name]
-    return getattr(keras.metrics, name)
+    return look_up(name, _HERE, keras.metrics, "keras2.metrics")
 
 
 def __dir__() -> list[str]:

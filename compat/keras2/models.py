@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from ._compile import OldTraining
+from ._missing import look_up
 
 PACKAGE = "portable_losses.compat.keras2"
 _input = keras.Input((1,))
@@ -70,7 +71,7 @@ class Model(OldTraining, keras.Model):
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
-class FunctionalModel(Model, Functional):  # type: ignore[misc]
+class FunctionalModel(Model, Functional):
     """What `Model(inputs, outputs)` makes."""
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
@@ -178,7 +179,7 @@ def load_model(
 
 
 def __getattr__(name: str) -> Any:
-    return getattr(keras.models, name)
+    return look_up(name, {}, keras.models, "keras2.models")
 
 
 def __dir__() -> list[str]:

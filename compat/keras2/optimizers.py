@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from ._missing import look_up
 from ._nadam import LegacyNadam
 
 PACKAGE = "portable_losses.compat.keras2.optimizers"
@@ -56,7 +57,7 @@ class OldArguments:
     @property
     def lr(self) -> Any:
         """The old name of `learning_rate`."""
-        return self.learning_rate  # type: ignore[attr-defined]
+        return self.learning_rate
 
     @lr.setter
     def lr(self, rate: Any) -> None:
@@ -78,9 +79,7 @@ legacy = SimpleNamespace(**{**_HERE, "Nadam": LegacyNadam, "Optimizer": keras.op
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HERE:
-        return _HERE[name]
-    return getattr(keras.optimizers, name)
+    return look_up(name, _HERE, keras.optimizers, "keras2.optimizers")
 
 
 def __dir__() -> list[str]:
@@ -108,7 +107,7 @@ def deserialize(config: dict[str, Any], custom_objects: Any = None, **kwargs: An
     if ours or (name.lower() not in lower and custom is None):
         return keras.optimizers.deserialize(config, custom_objects=custom_objects)
     settings = {key: x for key, x in config["config"].items() if key not in GONE}
-    made = lower.get(name.lower())
+    made: Any = lower.get(name.lower())
     if name.lower() == "nadam" and "decay" in settings:  # as Keras 2's legacy optimizer calls it
         made, settings = LegacyNadam, {**settings, "schedule_decay": settings.pop("decay")}
     return (custom or made).from_config(settings)

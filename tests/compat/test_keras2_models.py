@@ -89,6 +89,30 @@ def test_in_a_model_of_keras_3_too(rng):
     assert logs["loss"] == pytest.approx(((y[:, None] - x) ** 2).mean(), rel=1e-5)
 
 
+def test_what_is_a_target_is_read_from_the_arguments():
+    class Named(metrics.Metric):
+        def update_state(self, labels: Any, scores: Any, sample_weight: Any = None) -> None:
+            self.seen = tuple(labels.shape)
+
+        def result(self) -> Any:
+            return 0.0
+
+    class Values(Named):
+        def update_state(self, values: Any, sample_weight: Any = None) -> None:
+            self.seen = values.shape
+
+    column, flat = np.zeros((4, 1), "float32"), np.zeros(4, "float32")
+    for kind, shape in ((Named, (4, 1)), (Values, (4,))):
+        metric = kind()
+        metric.update_state(flat, column)
+        assert metric.seen == shape
+    metric = Named()
+    metric.update_state(labels=flat, scores=column)
+    assert metric.seen == (4, 1)
+    metric.update_state(flat, np.zeros((4, 2)))
+    assert metric.seen == (4,)
+
+
 def test_resets_by_either_name():
     class New(metrics.Metric):
         def __init__(self) -> None:
@@ -303,13 +327,13 @@ def test_a_file_of_keras_2(name: str, suffix: str, tmp_path):
     expected = dict(zip(g[f"{name}_logs"].tolist(), g[f"{name}_values"].tolist(), strict=True))
     assert logs == pytest.approx(expected, rel=1e-5, abs=1e-6)
     assert type(model.optimizer).__module__ == "portable_losses.compat.keras2.optimizers"
-    if name in ("binary", "several"):  # they were saved with `decay`
+    if suffix == "h5" and name in ("binary", "several"):  # they were saved with `decay`
         rate, decay = {"binary": (0.1, 0.01), "several": (0.01, 0.1)}[name]
         model.fit(g["x"], y, epochs=1, batch_size=8, verbose=0)
         assert float(model.optimizer.lr) == pytest.approx(rate / (1 + 2 * decay), rel=1e-5)
-    assert not keras2.models.load_model(
-        DATA / f"keras2_{name}.{suffix}", custom, compile=False
-    ).compiled
+    if name == "named":
+        path = DATA / f"keras2_{name}.{suffix}"
+        assert not keras2.models.load_model(path, custom, compile=False).compiled
 
 
 def test_what_is_no_file_of_keras_2(tmp_path):
@@ -332,5 +356,14 @@ def test_everything_else_is_keras_3():
     assert keras2.optimizers.Lion is keras.optimizers.Lion
     assert keras2.models.clone_model is keras.models.clone_model
     assert keras2.models.Model is keras2.Model
-    with pytest.raises(AttributeError, match="no_such_name"):
-        _ = keras2.no_such_name
+    assert keras2.backend.square is not None
+    for module, name, said in (
+        (keras2, "no_such_name", r"There is no keras2\.no_such_name\."),
+        (keras2, "estimator", "train the model with fit"),
+        (losses, "possion", r"no keras2\.losses\.possion\. Did you mean poisson"),
+        (metrics, "Acuracy", "Did you mean Accuracy"),
+        (keras2.optimizers, "Adamm", "Did you mean Adam"),
+        (models, "load_modle", "Did you mean load_model"),
+    ):
+        with pytest.raises(AttributeError, match=said):
+            getattr(module, name)
