@@ -1,8 +1,9 @@
 """What a step of center loss costs as classes grow: `python -m benchmarks.center_update`.
 
 A step is loss, gradient by the features and update of the centers, for a batch of 256 x 128. It is
-measured in `fit`, alone (compiled as the backend's users would: `jax.jit` with donated state,
-`tf.function`, PyTorch as it is), and alone with the update by `keras.ops.scatter_update`, which
+measured in `fit`, alone (compiled: `jax.jit` with donated state, `tf.function(jit_compile=True)`,
+`torch.compile`, which needs a C++ compiler), and alone with the update by
+`keras.ops.scatter_update` as most code has it (not donated, `tf.function`, PyTorch as it is), which
 copies the table. Every figure comes from a process of its own. `--tf1 FILE` adds the figures that
 benchmarks/center_update_tf1.py wrote on the same machine.
 """
@@ -107,7 +108,7 @@ def alone_step(loss: Any, labels: Any, features: Any, naive: bool) -> Callable[[
         case "tensorflow":
             import tensorflow as tf
 
-            @tf.function
+            @tf.function(jit_compile=not naive)
             def run() -> Any:
                 with tf.GradientTape() as tape:
                     tape.watch(features)
@@ -115,11 +116,14 @@ def alone_step(loss: Any, labels: Any, features: Any, naive: bool) -> Callable[[
                 return value, tape.gradient(value, features)
 
         case _:
+            import torch
+
             features = features.detach().requires_grad_()
+            compiled = call if naive else torch.compile(call, fullgraph=True)
 
             def run() -> Any:
                 features.grad = None
-                value = call(labels, features)
+                value = compiled(labels, features)
                 value.backward()
                 return value
 

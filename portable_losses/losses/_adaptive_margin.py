@@ -20,6 +20,7 @@ from portable_losses.losses._angles import (
     cosines,
     margin_softmax,
     own_class,
+    require_margin,
     with_angle_added,
 )
 from portable_losses.losses._base import register
@@ -190,7 +191,7 @@ class AdaCos(ProxyLoss):
         self.scale.assign(ops.where(count > 0, scale, old))
 
     def get_logits(self, embeddings: ArrayLike) -> Tensor:
-        found = cosines(embeddings, self.scaled(self.proxies))
+        found = cosines(embeddings, self.table())
         return ops.cast(ops.copy(self.scale), found.dtype) * found
 
 
@@ -199,11 +200,6 @@ def _median(theta: Tensor, counted: Tensor, count: Tensor) -> Tensor:
     ordered = ops.sort(ops.where(counted, theta, ops.full_like(theta, 2 * math.pi)))
     last = ops.maximum(count - 1, 0)
     return 0.5 * (ops.take(ordered, last // 2) + ops.take(ordered, (last + 1) // 2))
-
-
-def _require(margin: float, scale: float) -> None:
-    require_within("margin", margin, 0, math.pi)
-    require_above("scale", scale, 0)
 
 
 @register
@@ -261,7 +257,7 @@ def curricularface(
         >>> [round(float(value), 4) for value in values]  # easy: 1 to 0.6; hard: 0.6 to 1.1
         [0.513, 0.9741]
     """
-    _require(margin, scale)
+    require_margin(margin, scale)
     found = angles(y_true, y_pred, proxies)
     cosine = found.cosine
     moved = found.target * math.cos(margin) - found.sine * math.sin(margin)
@@ -320,7 +316,7 @@ class CurricularFace(ProxyLoss):
         name: str | None = "curricularface",
         dtype: Any = None,
     ):
-        _require(margin, scale)
+        require_margin(margin, scale)
         require_within("momentum", momentum, 0, 1)
         super().__init__(
             num_classes,
@@ -363,4 +359,4 @@ class CurricularFace(ProxyLoss):
         self.t.assign(ops.where(ops.any(counted), moved, old))
 
     def get_logits(self, embeddings: ArrayLike) -> Tensor:
-        return self.settings["scale"] * cosines(embeddings, self.scaled(self.proxies))
+        return self.settings["scale"] * cosines(embeddings, self.table())

@@ -13,7 +13,13 @@ from typing import NamedTuple
 
 from keras import ops
 
-from portable_losses._inputs import as_class_ids, as_float, poison, require_same_batch
+from portable_losses._inputs import (
+    as_class_ids,
+    as_float,
+    poison,
+    require_above,
+    require_same_batch,
+)
 from portable_losses._numerics import norm, normalize
 from portable_losses._pairwise import dot
 from portable_losses._typing import ArrayLike, Tensor
@@ -36,6 +42,21 @@ class Angles(NamedTuple):
     ids: Tensor
     valid: Tensor
     dtype: str
+
+
+def require_angle(name: str, value: float) -> None:
+    """A margin or threshold in radians; peers that take degrees are why it says so."""
+    if not 0 <= value <= math.pi:
+        hint = f" If these are degrees, {math.radians(value):.4f} is meant." if value > 0 else ""
+        raise ValueError(
+            f"`{name}` is an angle in radians and must lie in [0, π], ends included. Received: "
+            f"{name}={value!r}.{hint}"
+        )
+
+
+def require_margin(margin: float, scale: float) -> None:
+    require_angle("margin", margin)
+    require_above("scale", scale, 0)
 
 
 def as_embeddings(y_pred: ArrayLike, proxies: ArrayLike) -> tuple[Tensor, Tensor, str]:

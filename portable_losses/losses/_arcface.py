@@ -6,17 +6,19 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from portable_losses._inputs import require_above, require_count, require_within
+from portable_losses._inputs import require_count
 from portable_losses._typing import ArrayLike, Tensor
-from portable_losses.losses._angles import angles, cosines, margin_softmax, with_angle_added
+from portable_losses.losses._angles import (
+    angles,
+    cosines,
+    margin_softmax,
+    require_angle,
+    require_margin,
+    with_angle_added,
+)
 from portable_losses.losses._base import register
 from portable_losses.losses._proxies import ProxyLoss
 from portable_losses.losses._tables import as_numpy_ids, require_one_each
-
-
-def _require(margin: float, scale: float) -> None:
-    require_within("margin", margin, 0, math.pi)
-    require_above("scale", scale, 0)
 
 
 @register
@@ -64,7 +66,7 @@ def arcface(
         >>> round(float(arcface([0], [[2.0, 2.0]], proxies, margin=0.0, scale=1.0)[0]), 4)
         0.6931
     """
-    _require(margin, scale)
+    require_margin(margin, scale)
     found = angles(y_true, y_pred, proxies)
     return margin_softmax(found, scale * found.cosine, scale * with_angle_added(found, margin))
 
@@ -104,7 +106,7 @@ class ArcFace(ProxyLoss):
         name: str | None = "arcface",
         dtype: Any = None,
     ):
-        _require(margin, scale)
+        require_margin(margin, scale)
         super().__init__(
             num_classes,
             embedding_dim,
@@ -118,7 +120,7 @@ class ArcFace(ProxyLoss):
         )
 
     def get_logits(self, embeddings: ArrayLike) -> Tensor:
-        return self.settings["scale"] * cosines(embeddings, self.scaled(self.proxies))
+        return self.settings["scale"] * cosines(embeddings, self.table())
 
 
 @register
@@ -174,7 +176,7 @@ def sub_center_arcface(
         [0.3133, 1.3133]
     """
     require_count("sub_centers", sub_centers)
-    _require(margin, scale)
+    require_margin(margin, scale)
     found = angles(y_true, y_pred, proxies, sub_centers)
     return margin_softmax(found, scale * found.cosine, scale * with_angle_added(found, margin))
 
@@ -217,7 +219,7 @@ class SubCenterArcFace(ProxyLoss):
         dtype: Any = None,
     ):
         require_count("sub_centers", sub_centers)
-        _require(margin, scale)
+        require_margin(margin, scale)
         super().__init__(
             num_classes,
             embedding_dim,
@@ -233,7 +235,7 @@ class SubCenterArcFace(ProxyLoss):
         )
 
     def get_logits(self, embeddings: ArrayLike) -> Tensor:
-        proxies = self.scaled(self.proxies)
+        proxies = self.table()
         return self.settings["scale"] * cosines(embeddings, proxies, self.rows_per_class)
 
     def get_outliers(
@@ -258,9 +260,9 @@ class SubCenterArcFace(ProxyLoss):
         Where peers differ: pytorch-metric-learning returns positions (`np.flatnonzero` of this)
         and the dominant sub-centers, and takes the threshold in degrees.
         """
-        require_within("threshold", threshold, 0, math.pi)
+        require_angle("threshold", threshold)
         classes, count = self.settings["num_classes"], self.rows_per_class
-        ids, x, proxies = as_numpy_ids(y_true, classes), _units(embeddings), _units(self.proxies)
+        ids, x, proxies = as_numpy_ids(y_true, classes), _units(embeddings), _units(self.table())
         require_one_each(ids, x, proxies.shape[1])
         # One sub-center at a time: the rows of all at once would take `count` times the data.
         cosine = np.stack([np.sum(x * proxies[ids * count + k], 1) for k in range(count)], 1)

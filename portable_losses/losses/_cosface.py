@@ -114,7 +114,7 @@ class CosFace(ProxyLoss):
         )
 
     def get_logits(self, embeddings: ArrayLike) -> Tensor:
-        return self.settings["scale"] * cosines(embeddings, self.scaled(self.proxies))
+        return self.settings["scale"] * cosines(embeddings, self.table())
 
 
 @register
@@ -206,7 +206,7 @@ class NormalizedSoftmax(ProxyLoss):
         )
 
     def get_logits(self, embeddings: ArrayLike) -> Tensor:
-        return cosines(embeddings, self.scaled(self.proxies)) / self.settings["temperature"]
+        return cosines(embeddings, self.table()) / self.settings["temperature"]
 
 
 @register
@@ -293,4 +293,4 @@ class P2SGrad(ProxyLoss):
         )
 
     def get_logits(self, embeddings: ArrayLike) -> Tensor:
-        return cosines(embeddings, self.scaled(self.proxies))
+        return cosines(embeddings, self.table())

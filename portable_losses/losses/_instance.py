@@ -129,5 +129,5 @@ class InstanceLoss(ProxyLoss):
 
     def get_logits(self, embeddings: ArrayLike) -> Tensor:
         """The logits of the loss, `(N, C)`."""
-        x, proxies, dtype = as_embeddings(embeddings, self.scaled(self.proxies))
+        x, proxies, dtype = as_embeddings(embeddings, self.table())
         return ops.cast(_logits(x, proxies, self.settings["gamma"]), dtype)

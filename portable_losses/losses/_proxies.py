@@ -71,7 +71,7 @@ class ProxyLoss(TableLoss):
         return type(self).function(y_true, y_pred, proxies, **self.function_settings)
 
     def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return self.values_at(y_true, y_pred, self.scaled(self.proxies))
+        return self.values_at(y_true, y_pred, self.table())
 
     def set_class_means(self, y_true: ArrayLike, embeddings: ArrayLike) -> None:
         """Let the proxies start as the mean directions of their classes ("imprinted" weights).

@@ -166,9 +166,9 @@ class ProxyAnchor(ProxyLoss):
     def compute_values(
         self, y_true: Tensor, y_pred: Tensor, counted: Tensor, training: bool
     ) -> Tensor:
-        proxies = self.scaled(self.proxies)
+        proxies = self.table()
         return proxy_anchor(y_true, y_pred, proxies, mask=counted, **self.function_settings)
 
     def get_logits(self, embeddings: ArrayLike) -> Tensor:
         """α cos θ to each class, `(N, C)`; pytorch-metric-learning's gives cos θ."""
-        return self.settings["alpha"] * cosines(embeddings, self.scaled(self.proxies))
+        return self.settings["alpha"] * cosines(embeddings, self.table())

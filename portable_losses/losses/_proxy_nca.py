@@ -159,5 +159,5 @@ class ProxyNCA(ProxyLoss):
 
     def get_logits(self, embeddings: ArrayLike) -> Tensor:
         """-d / T for each class, `(N, C)`; pytorch-metric-learning's gives d itself."""
-        x, proxies, dtype = as_embeddings(embeddings, self.scaled(self.proxies))
+        x, proxies, dtype = as_embeddings(embeddings, self.table())
         return ops.cast(_logits(x, proxies, self.settings["temperature"]), dtype)

@@ -16,7 +16,7 @@ from portable_losses._inputs import (
 )
 from portable_losses._numerics import clip, masked_mean, norm
 from portable_losses._typing import ArrayLike, Tensor
-from portable_losses.losses._angles import angles, cosines, margin_softmax
+from portable_losses.losses._angles import angles, cosines, margin_softmax, require_angle
 from portable_losses.losses._base import register
 from portable_losses.losses._proxies import ProxyLoss
 
@@ -26,8 +26,9 @@ def _require_magface(
 ) -> None:
     require_above("l_a", l_a, 0)
     require_above("u_a", u_a, l_a)
-    require_within("l_m", l_m, 0, math.pi)
-    require_within("u_m", u_m, l_m, math.pi)
+    require_angle("l_m", l_m)
+    require_angle("u_m", u_m)
+    require_at_least("u_m", u_m, l_m)
     require_at_least("lambda_g", lambda_g, 0)
     require_above("scale", scale, 0)
 
@@ -177,7 +178,7 @@ class MagFace(ProxyLoss):
         )
 
     def get_logits(self, embeddings: ArrayLike) -> Tensor:
-        return self.settings["scale"] * cosines(embeddings, self.scaled(self.proxies))
+        return self.settings["scale"] * cosines(embeddings, self.table())
 
 
 # AdaFace's, as in the authors' code.
@@ -378,4 +379,4 @@ class AdaFace(ProxyLoss):
             variable.assign(ops.where(count >= fewest, moved, old))
 
     def get_logits(self, embeddings: ArrayLike) -> Tensor:
-        return self.settings["scale"] * cosines(embeddings, self.scaled(self.proxies))
+        return self.settings["scale"] * cosines(embeddings, self.table())

@@ -191,7 +191,7 @@ class SoftTriple(ProxyLoss):
 
     def get_logits(self, embeddings: ArrayLike) -> Tensor:
         """λ S for each class, `(N, C)`; pytorch-metric-learning's gives S."""
-        x, proxies, dtype = as_embeddings(embeddings, self.scaled(self.proxies))
+        x, proxies, dtype = as_embeddings(embeddings, self.table())
         of_classes = (self.settings["centers_per_class"], self.settings["gamma"])
         similarity = _similarities(normalize(x), normalize(proxies), *of_classes)
         return ops.cast(self.settings["la"] * similarity, dtype)

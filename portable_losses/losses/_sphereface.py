@@ -140,4 +140,4 @@ class SphereFace(ProxyLoss):
 
     def get_logits(self, embeddings: ArrayLike) -> Tensor:
         length = ops.expand_dims(norm(as_float(embeddings)[0]), 1)
-        return self.settings["scale"] * length * cosines(embeddings, self.scaled(self.proxies))
+        return self.settings["scale"] * length * cosines(embeddings, self.table())

@@ -78,17 +78,31 @@ class TableLoss(StatefulLoss):
         table = self.add_weight(
             name=self.table_name,
             shape=(self.settings["num_classes"] * self.rows_per_class, dim),
-            initializer=lambda shape, dtype: initializer(shape, dtype=dtype) / self.multiplier,
+            initializer=lambda shape, dtype: self._unscaled(initializer(shape, dtype=dtype)),
             dtype=self.state_dtype,
             **kind,
         )
         setattr(self, self.table_name, table)
+
+    def _unscaled(self, rows: Tensor) -> Tensor:
+        return rows if self.multiplier == 1 else rows / self.multiplier  # spares a second table
 
     def scaled(self, rows: Any) -> Tensor:
         """What the table holds, from rows of the variable."""
         rows = ops.convert_to_tensor(rows)
         factor = self.multiplier - 1
         return rows + ops.stop_gradient(factor * rows) if factor else rows
+
+    def table(self) -> Any:
+        """All rows, as they count."""
+        if not self.built:
+            raise ValueError(
+                f"The loss {self.name!r} has no {self.table_name} yet: they are made for the first "
+                "batch, or at once where `embedding_dim` is given. Train or load it first, or "
+                f"construct it with embedding_dim=... Received: a {type(self).__name__} that was "
+                "never called."
+            )
+        return self.scaled(getattr(self, self.table_name))
 
     def get_logits(self, embeddings: ArrayLike) -> Tensor:
         """One logit for each class, `(N, C)`, without a margin: for inference and accuracy."""

@@ -187,13 +187,13 @@ def test_get_logits(head, rng):
     ("cls", "settings", "text"),
     [
         ("AdaCos", {"num_classes": 0}, "`num_classes` must be a positive integer"),
-        ("CurricularFace", {"margin": 3.2}, "`margin` must lie in [0, 3.14"),
+        ("CurricularFace", {"margin": 3.2}, "in radians and must lie in [0, π]"),
         ("CurricularFace", {"scale": 0}, "`scale` must be greater than 0"),
         ("CurricularFace", {"momentum": 1.1}, "`momentum` must lie in [0, 1]"),
         ("MagFace", {"l_a": 0.0}, "`l_a` must be greater than 0"),
         ("MagFace", {"u_a": 10.0}, "`u_a` must be greater than 10.0"),
-        ("MagFace", {"l_m": -0.1}, "`l_m` must lie in [0, 3.14"),
-        ("MagFace", {"u_m": 0.4}, "`u_m` must lie in [0.45, 3.14"),
+        ("MagFace", {"l_m": -0.1}, "`l_m` is an angle in radians"),
+        ("MagFace", {"u_m": 0.4}, "`u_m` must be at least 0.45"),
         ("MagFace", {"lambda_g": -1}, "`lambda_g` must be at least 0"),
         ("MagFace", {"scale": -1}, "`scale` must be greater than 0"),
         ("AdaFace", {"margin": 1.6}, "`margin` must lie in [0, 1.5]"),
@@ -211,7 +211,7 @@ def test_bad_settings_of_functions():
     given = [0], [[1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]
     with pytest.raises(ValueError, match="`scale` must be greater than 0"):
         losses.adacos(*given, scale=0.0)
-    with pytest.raises(ValueError, match="`margin` must lie in"):
+    with pytest.raises(ValueError, match="`margin` is an angle in radians"):
         losses.curricularface(*given, margin=-1.0)
     with pytest.raises(ValueError, match="`u_a` must be greater than"):
         losses.magface(*given, u_a=1.0)

@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from portable_losses import _backend, losses
+from portable_losses._catalogue import CATALOGUE
 from portable_losses.losses._sphereface import psi
 from portable_losses.training import LossModel
 from tests import autodiff
@@ -40,8 +41,8 @@ def numbers(tensor):
 @pytest.mark.parametrize(
     ("name", "settings", "text"),
     [
-        ("ArcFace", {"margin": 28.6}, "`margin` must lie in [0, 3.14"),
-        ("SubCenterArcFace", {"margin": -0.1}, "`margin` must lie in [0, 3.14"),
+        ("ArcFace", {"margin": 28.6}, "margin=28.6. If these are degrees, 0.4992 is meant"),
+        ("SubCenterArcFace", {"margin": -0.1}, "an angle in radians and must lie in [0, π]"),
         ("SubCenterArcFace", {"sub_centers": 0}, "`sub_centers` must be a positive integer"),
         ("CosFace", {"margin": -0.1}, "`margin` must be at least 0. Received: margin=-0.1"),
         ("CosFace", {"scale": 0.0}, "`scale` must be greater than 0"),
@@ -204,7 +205,7 @@ def test_outliers_are_far_from_the_dominant_sub_center(rng):
 
 def test_outliers_of_bad_input():
     loss = losses.SubCenterArcFace(2, embedding_dim=3)
-    with pytest.raises(ValueError, match=r"`threshold` must lie in \[0, 3.14.*threshold=75"):
+    with pytest.raises(ValueError, match=r"`threshold` is an angle in radians.*threshold=75"):
         loss.get_outliers([0], np.ones((1, 3)), threshold=75)
     with pytest.raises(ValueError, match=r"of length 3 per label. Received: 2 labels"):
         loss.get_outliers([0, 1], np.ones((1, 3)))
@@ -320,3 +321,17 @@ def test_proxies_are_in_the_summary():
     assert "ArcFace" in row
     assert "15" in row  # five proxies of three numbers
     assert "27" in next(line for line in text.splitlines() if "Trainable params" in line)
+
+
+CLASSIFIERS = sorted(
+    entry.cls for entry in CATALOGUE if hasattr(getattr(losses, entry.cls, None), "get_logits")
+)
+
+
+@pytest.mark.parametrize("name", [name for name in CLASSIFIERS if name != "PartialFC"])
+def test_logits_before_there_are_rows(name):
+    loss = getattr(losses, name)(3)
+    with pytest.raises(ValueError, match=f"no {loss.table_name} yet.*with embedding_dim="):
+        loss.get_logits([[1.0, 0.0]])
+    with pytest.raises(ValueError, match="no proxies yet"):
+        losses.PartialFC(losses.CosFace(3)).get_logits([[1.0, 0.0]])
