@@ -174,15 +174,16 @@ def is_later(x: Any) -> bool:
     return isinstance(x, keras.KerasTensor | Deferred)
 
 
-def operation(old_name: str) -> Callable[[Function], Function]:
+def operation(old_name: str, *, random: bool = False) -> Callable[[Function], Function]:
     """`_dispatch.operation`, which is left out where there is nothing to dispatch, for functions
-    that may be given a `Shape`, which is no tree of tensors to Keras: it becomes a tuple first."""
+    that may be given a `Shape`, which is no tree of tensors to Keras: it becomes a tuple first.
+    While a graph is built, one that is `random` is a node of it, which draws in each run."""
 
     def plain(x: Any) -> Any:
         return tuple(x) if isinstance(x, Shape) else x
 
     def decorate(function: Function) -> Function:
-        dispatched = _dispatch.operation(old_name)(function)
+        dispatched = _dispatch.operation(old_name, random=random)(function)
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -190,6 +191,9 @@ def operation(old_name: str) -> Callable[[Function], Function]:
             kwargs = {key: plain(x) for key, x in kwargs.items()}
             if is_later(args) or is_later(list(kwargs.values())):
                 return dispatched(*args, **kwargs)
+            graph = _dispatch.current_graph() if random else None
+            if graph is not None and not any(map(is_tensor, args)):
+                return graph.defer(dispatched, args, kwargs)
             return function(*args, **kwargs)
 
         return call  # type: ignore[return-value]

@@ -41,7 +41,8 @@ def shape(x: Any) -> Any:
 def int_shape(x: Any) -> Any:
     """The shape as a tuple of ints and None; None where even the number of axes is unknown."""
     try:
-        return tuple(None if n is None else int(n) for n in x.shape)
+        entries = x.shape.as_list() if hasattr(x.shape, "as_list") else x.shape
+        return tuple(None if n is None else int(n) for n in entries)
     except (TypeError, ValueError):
         return None
 
@@ -243,16 +244,20 @@ def one_hot(indices: Any, num_classes: int) -> Any:
     return cast(ops.equal(ops.expand_dims(indices, -1), classes), "float32")
 
 
-def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = "int32") -> Any:
-    """From 0, or `start`, to `stop`; float32 if one of the three is a fraction and `dtype` is not
-    said."""
+@operation("K.arange")
+def _arange(start: Any, stop: Any, step: Any, dtype: Any) -> Any:
     start, stop, step = (x if x is None else _number(x) for x in (start, stop, step))
     if stop is None:
         start, stop = 0, start if is_tensor(start) or start > 0 else 0
     fractions = [is_float(x) if is_tensor(x) else isinstance(x, float) for x in (start, stop, step)]
     own = "float32" if any(fractions) else "int32"
-    dtype = dtype_name(dtype)
     return ops.arange(start, stop, step, dtype=own if dtype == "int32" else dtype)
+
+
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = "int32") -> Any:
+    """From 0, or `start`, to `stop`; float32 if one of the three is a fraction and `dtype` is not
+    said."""
+    return _arange(start, stop, step, dtype_name(dtype))
 
 
 def _number(x: Any) -> Any:

@@ -113,6 +113,8 @@ def tracing() -> bool:
 
 
 def print_values(message: str, tensor: Tensor, summarize: int) -> None:
+    if tensor.device.type == "meta":  # a shape without values
+        return
     edge = None if summarize < 0 else summarize
     with np.printoptions(threshold=2 * edge if edge else 10**9, edgeitems=edge or 3):
         print(message, tensor.detach().cpu().numpy())

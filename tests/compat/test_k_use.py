@@ -11,7 +11,7 @@ import pytest
 from keras import ops
 
 from portable_losses import _backend
-from portable_losses.compat import K
+from portable_losses.compat import K, tf1
 from portable_losses.compat._dispatch import Deferred
 from tests import autodiff
 from tests.compat.test_k import FIGURES, INDEX, differences, flat, program, recorded
@@ -431,16 +431,55 @@ def test_values_of_a_graph_are_deferred():
     assert K.update(x, 2.0) == ["assign", 2.0]
 
 
+def test_in_a_graph_of_tf1(capfd):
+    given = np.array([[1.0, -2.0, 3.0], [4.0, 5.0, 6.0]], "float32")
+    with tf1.Graph().as_default(), tf1.Session() as session:
+        x = tf1.placeholder(tf1.float32, [None, 3])
+        w = tf1.Variable([1.0, 2.0, 3.0])
+        loss = K.sum(K.square(x) * w)
+        session.run(tf1.global_variables_initializer())
+
+        def run(node):
+            return session.run(node, {x: given})
+
+        by_w, by_x = run(K.gradients(loss, [w, x]))
+        np.testing.assert_allclose(by_w, [17, 29, 45])
+        np.testing.assert_allclose(by_x, 2 * given * [1, 2, 3])
+        assert K.int_shape(x) == (None, 3) and K.is_tensor(x) and not K.is_keras_tensor(x)
+        rows = K.reshape(x, K.concatenate([K.shape(x)[:1], [1, 3]], axis=0))
+        chosen = K.switch(K.sum(x) > 0.0, lambda: x * 2.0, lambda: x * 3.0)
+        twice = K.tile(x, [K.shape(x)[0], 1])
+        found = run([rows, chosen, twice, K.arange(K.shape(x)[1]), K.cast(x, tf1.int32)])
+        assert [part.shape for part in found] == [(2, 1, 3), (2, 3), (4, 3), (3,), (2, 3)]
+        np.testing.assert_allclose(found[1], 2 * given)
+        plain = K.function([x], [K.sum(x), K.maximum(x, K.variable([1.0, 1.0, 1.0]))])
+        total, most = plain([given])
+        assert total == 17 and np.array_equal(most, np.maximum(given, 1))
+        assert (
+            run(K.update_add(w, [1.0, 1.0, 1.0])).tolist() == K.get_value(w).tolist() == [2, 3, 4]
+        )
+        K.set_value(w, [0.0, 0.0, 1.0])
+        assert K.batch_get_value([w])[0].tolist() == [0, 0, 1] and run(loss) == 45
+        run(K.moving_average_update(w, K.mean(x, axis=0), 0.5))
+        np.testing.assert_allclose(K.eval(w), [1.25, 0.75, 2.75])
+        noise, dropped = K.random_normal((3,)), K.dropout(x, 0.5)
+        assert not np.array_equal(run(noise), run(noise))
+        assert set(np.unique(run(dropped) / given)) <= {0.0, 2.0}
+        capfd.readouterr()
+        assert run(K.print_tensor(K.sum(x), "sum")) == 17 and K.get_session() is session
+        assert capfd.readouterr().out.split() == ["sum", "17.0"] or autodiff.BACKEND == "tensorflow"
+
+
 def test_the_session_is_that_of_tf1(monkeypatch):
     class Session:
         def run(self, fetches):
             return ["ran", fetches]
 
     opened = []
-    tf1 = SimpleNamespace(
+    fake = SimpleNamespace(
         get_default_session=lambda: opened[-1] if opened else None, Session=Session
     )
-    monkeypatch.setitem(sys.modules, "portable_losses.compat.tf1", tf1)
+    monkeypatch.setitem(sys.modules, "portable_losses.compat.tf1", fake)
     x = Later(None)
     try:
         assert K.get_session() is K.get_session()
