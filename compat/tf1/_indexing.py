@@ -11,7 +11,19 @@ from keras import ops
 
 from .._dispatch import operation
 from ._dtypes import DTYPES, as_name
-from ._tensors import axes, dtype_of, ints, is_floating, of_sizes, same, size, static, tensor
+from ._tensors import (
+    axes,
+    dtype_of,
+    ints,
+    is_floating,
+    itself,
+    of_sizes,
+    same,
+    seen,
+    size,
+    static,
+    tensor,
+)
 from ._tensors import values as _values
 
 NONE = "Use tf.where(mask, x, 0) and divide by the number of entries that the mask keeps."
@@ -19,7 +31,7 @@ NONE = "Use tf.where(mask, x, 0) and divide by the number of entries that the ma
 
 def require_in_range(indices: Any, bound: Any, function: str) -> None:
     """Raise for indices outside of [0, bound), where they can be seen."""
-    found = static(indices)
+    found = seen(indices)
     if found is None or not isinstance(bound, int) or found.size == 0:
         return
     if found.min() < 0 or found.max() >= bound:
@@ -39,11 +51,11 @@ def gather(
     """`tf.gather`: along axis 0, or the first after `batch_dims`, unless another is given."""
     if isinstance(validate_indices, int) and not isinstance(validate_indices, bool):
         raise TypeError("tf.gather: in TF1 the third argument is no axis. Give it by name: axis=1.")
-    known = static(indices)
-    if known is not None and batch_dims == 0:
-        found = of_sizes(lambda sizes: np.take(sizes, known), params)
-        if found is not None:
-            return found
+    if of_sizes(itself, params) is not None:
+        rows = np.asarray(static(indices)).tolist()
+        return of_sizes(
+            lambda n: [n[i] for i in rows] if isinstance(rows, list) else n[rows], params
+        )
     x, ids = tensor(params), tensor(indices)
     n = len(x.shape)
     batch = batch_dims % (len(ids.shape) + 1) if batch_dims < 0 else batch_dims
@@ -116,7 +128,7 @@ def add_up(data: Any, ids: Any, count: Any) -> Any:
     if not isinstance(count, int):
         return ops.segment_sum(data, ids, num_segments=count)
     dtype = dtype_of(data)
-    known = static(ids)
+    known = seen(ids)
     if known is not None and known.size and known.max() >= count:
         raise ValueError(f"Segment id {known.max()} is not below the number of segments, {count}.")
     outside = ops.logical_or(ids < 0, ids >= count)

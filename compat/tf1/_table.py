@@ -134,7 +134,7 @@ _PLACES: tuple[tuple[Any, str, str], ...] = (
     (
         _checks,
         "*",
-        "Print custom_gradient function py_func py_function verify_tensor_all_finite",
+        "custom_gradient function py_func py_function verify_tensor_all_finite",
     ),
     (
         _losses,
