@@ -86,7 +86,7 @@ class Again(Frame):
     itself computes are moved by `shifts`, so that their own part counts and that of others."""
 
     def __init__(self, outer: Frame, xs: dict[Node, Any], shifts: dict[Node, Any]):
-        super().__init__(outer.store, xs, outer, outer.frozen)
+        super().__init__(outer.store, xs, outer, frozen=True)  # what was written stays as it is
         self.shifts = shifts
         self.record = outer.record
 

@@ -49,12 +49,11 @@ def test_reads_and_writes(program: Any):
 
 
 # One of each wiring, and of each kind of update.
-IN_FIT = ("under_the_loss", "facenet", "returned", "collected", "dense", "read_after", "dropped")
-IN_FIT += ("moving_average", "trained", "island", "running_sums", "per_sample")
+IN_FIT = ("under_the_loss", "returned", "collected", "read_after", "moving_average", "trained")
+IN_FIT += ("per_sample",)
 
 
 @pytest.mark.parametrize("name", IN_FIT)
-@pytest.mark.filterwarnings("ignore:.*updates that never run")
 def test_in_fit(name: str):
     """The features are rows of an Embedding, each used once, so that a step tells their gradient."""
     program = getattr(tf1_programs, name)
@@ -72,7 +71,9 @@ def test_in_fit(name: str):
     network = keras.Sequential([keras.Input((), dtype="int32"), table])
     table.set_weights([features.reshape(-1, size)])
     model = training.LossModel(network, loss)
-    model.compile(keras.optimizers.SGD(tf1_programs.RATE))
+    # As users have it for one; for all, XLA would take its time on TensorFlow.
+    compiled = "auto" if name == "under_the_loss" else keras.backend.backend() == "jax"
+    model.compile(keras.optimizers.SGD(tf1_programs.RATE), jit_compile=compiled)
     for step in range(steps):
         rows, ids = np.arange(samples, dtype="int32") + step * samples, labels[step]
         if TRAINING[step]:
