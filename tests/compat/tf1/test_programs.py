@@ -93,3 +93,23 @@ def test_in_fit(name: str):
         for variable, weight in loss.tf1_variables.items():
             values = expected[f"variable_{variable.removesuffix(':0')}"][step]
             close(keras.ops.convert_to_numpy(weight), values, f"{variable} {step}")
+
+
+def trained() -> dict[str, np.ndarray]:
+    return dict(np.load(GOLDEN / "programs_training.npz"))
+
+
+def test_optimizers():
+    expected = {k.removeprefix("optimizers/"): v for k, v in trained().items() if "optim" in k}
+    found = tf1_programs.train_by_each_optimizer(tf)
+    assert set(found) == set(expected)  # the names of their variables too
+    for key, values in expected.items():
+        close(np.stack(found[key]), values, key)
+
+
+def test_moving_averages_and_rates():
+    expected = {k.removeprefix("averages/"): v for k, v in trained().items() if "averages" in k}
+    found = tf1_programs.follow_by_averages(tf)
+    assert set(found) == set(expected)
+    for key, values in expected.items():
+        close(np.stack(found[key]), values, key)
