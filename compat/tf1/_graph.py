@@ -469,7 +469,7 @@ def as_numpy(x: Any) -> Any:
 
 
 def require_same_graph(graph: Graph, node: Any) -> None:
-    if node.graph is not graph:
+    if node.graph is not graph and not (node.known and node.graph.floating):
         raise ValueError(
             f"{node!r} must be from the same graph as what it meets here. It was made at "
             f"{node.op.where()}, in another graph: tf.reset_default_graph or tf.Graph().as_default "
