@@ -12,10 +12,11 @@ import numpy as np
 from keras import ops
 
 from .._dispatch import Deferred, operation
-from ._indexing import add_up, confusion_matrix
+from ._indexing import confusion_matrix, top_k
 from ._losses import broadcast_weights
 from ._math import absolute, convert, larger, quotient_or_zero, safe_sqrt, smaller
 from ._reductions import total
+from ._segments import add_up
 from ._tensors import dtype_of, same, seen, tensor
 from ._variables import GraphKeys, Variable, assign_add
 
@@ -246,8 +247,6 @@ def _class_mean(sums: Any, num_classes: int | None = None) -> Any:
 
 def _hits(labels: Any, predictions: Any, k: int, class_id: Any = None, weights: Any = None) -> Any:
     """(hits, relevant) of the k largest predictions, for labels (N,) or (N, L)."""
-    from ._indexing import top_k
-
     y, x = convert(labels, "int32"), tensor(predictions)
     if len(y.shape) == len(x.shape) - 1:
         y = ops.expand_dims(y, -1)

@@ -86,7 +86,9 @@ def constant(
     if shape is not None:
         size = int(np.prod([int(d) for d in shape]))
         if 0 < found.size < size:  # the last value is repeated
-            found = np.concatenate([found.ravel(), np.repeat(found.ravel()[-1:], size - found.size)])
+            found = np.concatenate(
+                [found.ravel(), np.repeat(found.ravel()[-1:], size - found.size)]
+            )
         found = found.reshape([int(d) for d in shape])
     if _dispatch.mode.computing or executing_eagerly():
         return keras.ops.convert_to_tensor(found)

@@ -346,19 +346,25 @@ def test_shapes_that_depend_on_values_do_not_compile(name):
         (lambda: tf.nn.softmax_cross_entropy_with_logits(logits=[1.0]), "by name"),
         (lambda: tf.nn.dropout([1.0]), "keep_prob"),
         (lambda: tf.losses.mean_squared_error([1.0], [[1.0]]), "incompatible"),
-        (lambda: tf.losses.mean_squared_error(np.zeros((2, 3)), np.zeros((2, 3)), [1.0, 2.0]), "broadcast"),
+        (
+            lambda: tf.losses.mean_squared_error(np.zeros((2, 3)), np.zeros((2, 3)), [1.0, 2.0]),
+            "broadcast",
+        ),
         (lambda: tf.losses.mean_squared_error([1.0], [1.0], reduction="all"), "Reduction"),
         (lambda: tf.losses.mean_squared_error([1.0], [1.0], wieghts=2.0), "wieghts"),
         (lambda: tf.losses.cosine_distance([1.0], [1.0]), "axis"),
         (lambda: tf.metrics.accuracy([1], [1]), "keras.metrics"),
-        (lambda: tf.contrib.losses.metric_learning.triplet_semihard_loss([[1]], [[1.0]]), r"\(N,\)"),
+        (
+            lambda: tf.contrib.losses.metric_learning.triplet_semihard_loss([[1]], [[1.0]]),
+            r"\(N,\)",
+        ),
         (lambda: tf.GradientTape(), "train_step"),
         (lambda: tf.nn.sampled_softmax_loss(), "PartialFC"),
         (lambda: tf.contrib.losses.metric_learning.cluster_loss(), "triplet_semihard_loss"),
         (lambda: tf.TensorArray(tf.float32, 3), "tf.stack"),
         (lambda: tf.math.no_such_thing, "tf.math.no_such_thing"),
     ],
-)  # fmt: skip
+)
 def test_mistakes_are_named(wrong, message):
     with pytest.raises(
         (ValueError, TypeError, RuntimeError, NotImplementedError, AttributeError), match=message
