@@ -175,5 +175,7 @@ def rgb_to_grayscale(images: Any, name: str | None = None) -> Any:
     x = tensor(images)
     if not is_floating(x):
         raise ValueError("tf.image.rgb_to_grayscale: cast the image to floats first.")
-    weights = ops.cast(ops.convert_to_tensor(np.float32([0.2989, 0.587, 0.114])), dtype_of(x))
+    weights = ops.cast(
+        ops.convert_to_tensor(np.array([0.2989, 0.587, 0.114], "float32")), dtype_of(x)
+    )
     return total(x * weights, -1, True)

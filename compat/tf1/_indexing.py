@@ -59,7 +59,7 @@ def gather(
     x, ids = tensor(params), tensor(indices)
     n = len(x.shape)
     batch = batch_dims % (len(ids.shape) + 1) if batch_dims < 0 else batch_dims
-    axis = batch if axis is None else axes(axis) % n
+    axis = batch if axis is None else size(axis) % n
     require_in_range(ids, ops.shape(x)[axis], "tf.gather")
     if batch == 0:
         return ops.take(x, ids, axis=axis)

@@ -10,7 +10,7 @@ from .._dispatch import operation
 from ._dtypes import as_name
 from ._math import absolute, safe_sqrt
 from ._tensors import axes as _axes
-from ._tensors import dtype_of, either, is_floating, of_sizes, tensor
+from ._tensors import dtype_of, either, is_floating, of_sizes, size, tensor
 from ._tensors import tensor as _tensor
 
 
@@ -94,7 +94,7 @@ def _reduction(name: str, compute: Callable[..., Any], kind: str = "numbers") ->
         over = _axes(axis, reduction_indices)
         keep = bool(either(keepdims, keep_dims, "keepdims and keep_dims", False))
         if old_name in _OF_SIZES and over in (None, 0, -1, (0,), (-1,)) and not keep:
-            whole: Callable[..., Any] = _OF_SIZES[old_name]
+            whole = _OF_SIZES[old_name]
             found = of_sizes(lambda n: whole(n if isinstance(n, list) else [n]), input_tensor)
             if found is not None:
                 return found
@@ -106,7 +106,12 @@ def _reduction(name: str, compute: Callable[..., Any], kind: str = "numbers") ->
 
 
 # Of a shape, they give a size: `tf.reduce_prod(tf.shape(x)[1:])`.
-_OF_SIZES = {"reduce_sum": sum, "reduce_prod": math.prod, "reduce_max": max, "reduce_min": min}
+_OF_SIZES: dict[str, Any] = {
+    "reduce_sum": sum,
+    "reduce_prod": math.prod,
+    "reduce_max": max,
+    "reduce_min": min,
+}
 
 
 reduce_sum = _reduction("reduce_sum", total)
@@ -196,7 +201,7 @@ def _running(name: str, compute: Callable[..., Any], start: int) -> Callable[...
         reverse: bool = False,
         name: str | None = None,
     ) -> Any:
-        return run(x, _axes(axis), exclusive, reverse)
+        return run(x, size(axis), exclusive, reverse)
 
     function.__name__ = name
     function.__doc__ = f"`tf.{name}`: along axis 0 unless another is given."

@@ -248,7 +248,14 @@ def _names() -> dict[str, Any]:
 NAMES = _names()
 
 # Modules of TensorFlow that old code reached into: views of the whole.
-_INNER = ("array_ops", "math_ops", "nn_ops", "control_flow_ops", "linalg_ops", "random_ops")
+_INNER: tuple[str, ...] = (
+    "array_ops",
+    "math_ops",
+    "nn_ops",
+    "control_flow_ops",
+    "linalg_ops",
+    "random_ops",
+)
 _INNER += ("check_ops", "clip_ops", "gen_array_ops", "gen_math_ops")
 
 
@@ -274,7 +281,7 @@ def put_into(package: ModuleType, names: dict[str, Any]) -> None:
 
 def namespace(package: ModuleType, path: list[str]) -> ModuleType:
     """The namespace at a path below a package, made where it is not there."""
-    found = package
+    found: Any = package
     for part in path:
         inside = vars(found).get(part)
         # Not a module of Python's that was imported under that name, such as `math`.

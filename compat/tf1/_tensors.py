@@ -184,7 +184,7 @@ def ints(x: Any) -> tuple[Any, ...]:
         return tuple(size(v) for v in x)
     found = static(x)
     if found is None:
-        return x  # type: ignore[no-any-return]  # TensorFlow takes a tensor for a shape
+        return x  # TensorFlow takes a tensor for a shape
     return tuple(int(v) for v in np.reshape(found, -1))
 
 
