@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from portable_losses import _backend
+
 from . import _infer
 from ._dtypes import as_name
 from ._graph import Graph, Node, Operation, Tensor, get_default_graph
@@ -233,7 +235,7 @@ class IsInitialized(Operation):
 
 
 def _assign(store: Any, variable: Variable, value: Any) -> None:
-    store.write(variable, ops.cast(value, str(variable.dtype)))
+    store.write(variable, ops.cast(value, _backend.available(str(variable.dtype))))
 
 
 def _assign_add(store: Any, variable: Variable, value: Any) -> None:

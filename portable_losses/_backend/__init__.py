@@ -18,6 +18,7 @@ Each backend has a module with the same functions:
 * `compiled(function)`: `function` of nested tensors, as a program for each choice of shapes and
   dtypes; on PyTorch, as it is and without a gradient;
 * `at_once()`: a context in which operations on values that are known are computed, not traced;
+* `available(dtype)`: the dtype in which it has what is asked for in `dtype`: JAX keeps 64 bits in 32;
 * `snapshot(tensor)`: the tensor, safe from later updates in place of the variable it belongs to;
 * `replicas()`: how many replicas run side by side, each on its share of the batch; gradients
   are summed over them, so a mean over the share is divided by their number.
@@ -48,6 +49,7 @@ def _load() -> Any:
 
 _module = _load()
 at_once = _module.at_once
+available = _module.available
 compiled = _module.compiled
 concrete = _module.concrete
 snapshot = _module.snapshot
@@ -110,6 +112,7 @@ def is_lost(variable: Any, tensor: Tensor) -> bool:
 __all__ = [
     "add_rows",
     "at_once",
+    "available",
     "compiled",
     "concrete",
     "is_lost",

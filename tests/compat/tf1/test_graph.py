@@ -152,8 +152,8 @@ def test_errors_name_the_node_and_the_line():
     with tf.Session() as session, pytest.raises(tf.errors.FailedPreconditionError) as caught:
         session.run(v + 1.0)
     assert "uninitialized value centers" in str(caught.value)
-    assert f'{__file__}:' in str(caught.value) and 'tf.get_variable("centers"' in str(caught.value)
-    with pytest.raises(Exception) as caught:  # noqa: B017  # each backend has its own
+    assert f"{__file__}:" in str(caught.value) and 'tf.get_variable("centers"' in str(caught.value)
+    with pytest.raises(Exception) as caught:  # each backend has its own
         tf.matmul(tf.zeros([2, 3]), tf.zeros([2, 3]), name="product")
     assert any("'product'" in note and __file__ in note for note in caught.value.__notes__)
     with pytest.raises(TypeError, match="TF1 casts neither"):
