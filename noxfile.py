@@ -200,8 +200,10 @@ def oracle_tf1(session: nox.Session) -> None:
     new = Path(session.create_tmp()) / "golden"
     shutil.rmtree(new, ignore_errors=True)
     session.run("python", "tests/oracles/record_tf1.py", "--out", str(new), silent=True)
+    programs = "tests/oracles/record_tf1_programs.py"
+    session.run("python", programs, "--out", str(new), silent=True)
     compare = ("tests/oracles/compare.py", str(new), "tests/oracles/golden")
-    session.run("python", *compare, "center_", "joint_")
+    session.run("python", *compare, "center_", "joint_", "programs")
 
 
 @nox.session

@@ -132,7 +132,7 @@ class Variable(Node):
             self.views, self.unshaped = initial.views, str(initial.dtype)
             if expected_shape is not None:
                 self.set_shape(expected_shape)
-            self.initializer = Write("Assign", self, _assign, (initial,), "Assign", True)
+            self.initializer: Operation = Write("Assign", self, _assign, (initial,), "Assign", True)
             self._read = Identity(graph, self, "read").outputs[0]
         if collections is None:
             collections = [GraphKeys.GLOBAL_VARIABLES]
@@ -205,7 +205,7 @@ def captured(graph: Graph, variable: keras.Variable) -> Captured:
     """The node of a Keras variable in a graph, the same each time."""
     if id(variable) not in graph.captured:
         graph.captured[id(variable)] = Captured(graph, variable)
-    return graph.captured[id(variable)]  # type: ignore[no-any-return]
+    return graph.captured[id(variable)]
 
 
 class InitializedValue(Operation):

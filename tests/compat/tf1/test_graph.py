@@ -1,5 +1,5 @@
-"""Graphs as TF1 built them: names, scopes, static shapes, feeds and fetches, branches and loops, and
-errors that name the node. Names and messages are those of TensorFlow 1.15.5."""
+"""Graphs as TF1 built them: names, scopes, static shapes, feeds and fetches, branches and loops,
+and errors that name the node. Names and messages are those of TensorFlow 1.15.5."""
 
 from typing import Any
 
@@ -135,7 +135,7 @@ def test_feeds():
             session.run(plus, {x: np.zeros(3)})
         with pytest.raises(TypeError, match=r"Cannot interpret feed_dict key as Tensor: .*'y'"):
             session.run(plus, {"y:0": 1.0})
-        with pytest.raises(TypeError, match="cannot be a tf.Tensor object"):
+        with pytest.raises(TypeError, match=r"cannot be a tf\.Tensor object"):
             session.run(plus, {x: twice})
         with pytest.raises(ValueError, match=r"cannot be interpreted as a Tensor.*'y'"):
             session.run("y:0")

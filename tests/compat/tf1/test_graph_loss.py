@@ -129,7 +129,7 @@ def test_values_that_tf1_saved(tmp_path: Path):
         loss.load_tf1(checkpoint, scope="train/")
         np.testing.assert_array_equal(centers_of(loss), table)
     else:
-        with pytest.raises(ImportError, match="make a .npz file of it"):
+        with pytest.raises(ImportError, match=r"make a \.npz file of it"):
             loss.load_tf1(checkpoint, scope="train/")
 
 
