@@ -199,11 +199,10 @@ def oracle_tf1(session: nox.Session) -> None:
     session.install("tensorflow==1.15.5", "protobuf<3.21", "h5py<3")
     new = Path(session.create_tmp()) / "golden"
     shutil.rmtree(new, ignore_errors=True)
-    session.run("python", "tests/oracles/record_tf1.py", "--out", str(new), silent=True)
-    programs = "tests/oracles/record_tf1_programs.py"
-    session.run("python", programs, "--out", str(new), silent=True)
+    for recorder in ("record_tf1.py", "record_tf1_programs.py", "record_tf1_ops.py"):
+        session.run("python", f"tests/oracles/{recorder}", "--out", str(new), silent=True)
     compare = ("tests/oracles/compare.py", str(new), "tests/oracles/golden")
-    session.run("python", *compare, "center_", "joint_", "programs")
+    session.run("python", *compare, "center_", "joint_", "programs", "tf1_ops_")
 
 
 @nox.session

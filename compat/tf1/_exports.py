@@ -37,7 +37,7 @@ _PLACES: tuple[tuple[Any, str], ...] = (
     ),
     (_control, "case cond control_dependencies group"),
     (_gradients, "gradients"),
-    (_graph, "Graph Operation Tensor get_default_graph reset_default_graph"),
+    (_graph, "Graph Operation get_default_graph reset_default_graph"),
     (_graph_loss, "GraphLoss"),
     (
         _initializers,

@@ -1,9 +1,9 @@
 """Sums over axes: `tf.reduce_sum`, `tf.argmax`, `tf.cumsum`, with TF's dtypes and TF1's names."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from keras import ops
 
 from .._dispatch import operation
@@ -94,7 +94,8 @@ def _reduction(name: str, compute: Callable[..., Any], kind: str = "numbers") ->
         over = _axes(axis, reduction_indices)
         keep = bool(either(keepdims, keep_dims, "keepdims and keep_dims", False))
         if old_name in _OF_SIZES and over in (None, 0, -1, (0,), (-1,)) and not keep:
-            found = of_sizes(_OF_SIZES[old_name], input_tensor)
+            whole: Callable[..., Any] = _OF_SIZES[old_name]
+            found = of_sizes(lambda n: whole(n if isinstance(n, list) else [n]), input_tensor)
             if found is not None:
                 return found
         return reduce(input_tensor, over, keep)
@@ -105,12 +106,7 @@ def _reduction(name: str, compute: Callable[..., Any], kind: str = "numbers") ->
 
 
 # Of a shape, they give a size: `tf.reduce_prod(tf.shape(x)[1:])`.
-_OF_SIZES = {
-    "reduce_sum": np.sum,
-    "reduce_prod": np.prod,
-    "reduce_max": np.max,
-    "reduce_min": np.min,
-}
+_OF_SIZES = {"reduce_sum": sum, "reduce_prod": math.prod, "reduce_max": max, "reduce_min": min}
 
 
 reduce_sum = _reduction("reduce_sum", total)

@@ -86,7 +86,10 @@ def constant(
     found = as_array(value, dtype)
     if shape is not None:
         size = int(np.prod([int(d) for d in shape]))
-        found = np.resize(found, [int(d) for d in shape]) if found.size < size else found
+        if 0 < found.size < size:  # the last value is repeated
+            found = np.concatenate(
+                [found.ravel(), np.repeat(found.ravel()[-1:], size - found.size)]
+            )
         found = found.reshape([int(d) for d in shape])
     if _dispatch.mode.computing or executing_eagerly():
         return keras.ops.convert_to_tensor(found)

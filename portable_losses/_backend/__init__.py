@@ -11,6 +11,7 @@ Each backend has a module with the same functions:
   `table[rows] = values`, with rows that are all different;
 * `concrete(tensor)`: the values as a NumPy array, or None while they are being traced (or where
   a look would stall an accelerator);
+* `is_traced(tensor)`: whether the tensor has no values yet, so that no look can tell them;
 * `traces_without(variable, tensor)`: whether `tensor` is traced by a function of which `variable`
   is no input, so that an update would be thrown away when the trace ends;
 * `value_and_gradient(function, xs)`: a scalar `function(*xs)` and its gradients by the tensors
@@ -52,6 +53,7 @@ at_once = _module.at_once
 available = _module.available
 compiled = _module.compiled
 concrete = _module.concrete
+is_traced = _module.is_traced
 snapshot = _module.snapshot
 value_and_gradient = _module.value_and_gradient
 replicas = _module.replicas
@@ -116,6 +118,7 @@ __all__ = [
     "compiled",
     "concrete",
     "is_lost",
+    "is_traced",
     "output_spec",
     "read_checkpoint",
     "replicas",

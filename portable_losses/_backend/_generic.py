@@ -37,6 +37,10 @@ def concrete(tensor: Tensor) -> np.ndarray | None:
         return None
 
 
+def is_traced(tensor: Tensor) -> bool:
+    return concrete(tensor) is None
+
+
 def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False
 

@@ -39,6 +39,10 @@ def concrete(tensor: Tensor) -> np.ndarray | None:
     return np.asarray(tensor)
 
 
+def is_traced(tensor: Tensor) -> bool:
+    return isinstance(tensor, jax.core.Tracer)
+
+
 def traces_without(variable: Any, tensor: Tensor) -> bool:
     # The update would leave a dead tracer in the variable.
     traced = isinstance(tensor, jax.core.Tracer)

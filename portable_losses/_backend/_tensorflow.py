@@ -89,5 +89,9 @@ def concrete(tensor: Tensor) -> np.ndarray | None:
     return tensor.numpy() if isinstance(tensor, tf.Tensor) and hasattr(tensor, "numpy") else None
 
 
+def is_traced(tensor: Tensor) -> bool:
+    return concrete(tensor) is None
+
+
 def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False  # variables live outside of the graph; an assignment in a trace is a real one

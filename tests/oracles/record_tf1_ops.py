@@ -3,6 +3,8 @@
 Runs on Python 3.7 with TensorFlow 1.15 and NumPy alone. README.md says what the files hold.
 """
 
+# ruff: noqa: B905, UP032  # of later Pythons than this runs on
+
 import argparse
 import os
 
@@ -48,7 +50,7 @@ def record_calls():
             try:
                 results = session.run([nodes(one) for one in calls])
             except Exception as error:
-                raise RuntimeError(f"tf.{name}: {error}")
+                raise RuntimeError("tf.{}: {}".format(name, error)) from error
         recorded[name], layouts[name] = tf1_calls.pack(results)
     recorded["layout"] = tf1_calls.dump(layouts)
     return recorded
