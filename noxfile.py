@@ -199,10 +199,10 @@ def oracle_tf1(session: nox.Session) -> None:
     session.install("tensorflow==1.15.5", "protobuf<3.21", "h5py<3")
     new = Path(session.create_tmp()) / "golden"
     shutil.rmtree(new, ignore_errors=True)
-    for recorder in ("record_tf1.py", "record_tf1_ops.py"):
+    for recorder in ("record_tf1.py", "record_tf1_programs.py", "record_tf1_ops.py"):
         session.run("python", f"tests/oracles/{recorder}", "--out", str(new), silent=True)
     compare = ("tests/oracles/compare.py", str(new), "tests/oracles/golden")
-    session.run("python", *compare, "center_", "joint_", "tf1_ops_")
+    session.run("python", *compare, "center_", "joint_", "programs", "tf1_ops_")
 
 
 @nox.session

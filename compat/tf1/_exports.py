@@ -1,5 +1,5 @@
-"""The names of graph mode: what `tf.Session`, `tf.get_variable`, `tf.contrib.layers.xavier_initializer`
-are here, and where they stand."""
+"""The names of graph mode and where they stand: `tf.Session`, `tf.train.Saver`,
+`tf.contrib.layers.xavier_initializer`."""
 
 import sys
 from types import ModuleType

@@ -11,7 +11,8 @@ from keras import ops
 from portable_losses import _backend
 
 from . import _infer
-from ._graph import GATHERS, Computed, Graph, Node, Operation, get_default_graph
+from ._computed import GATHERS, Computed
+from ._graph import Graph, Node, Operation, get_default_graph
 from ._run import Frame, Ref
 from ._sources import Identity, as_node
 from ._variables import Variable, Write

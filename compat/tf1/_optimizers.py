@@ -192,7 +192,7 @@ class GradientDescentOptimizer(Optimizer):
     def _settings(self) -> list[Any]:
         return [self.rate]
 
-    def _formula(self, g: Any, w: Any, rate: Any) -> tuple[Any, ...]:  # type: ignore[override]
+    def _formula(self, g: Any, w: Any, rate: Any) -> tuple[Any, ...]:
         return (w - rate * g,)
 
 
@@ -218,7 +218,7 @@ class MomentumOptimizer(Optimizer):
     def _slot_names(self) -> dict[str, float]:
         return {"momentum": 0.0}
 
-    def _formula(self, g: Any, w: Any, a: Any, rate: Any, momentum: Any) -> tuple[Any, ...]:  # type: ignore[override]
+    def _formula(self, g: Any, w: Any, a: Any, rate: Any, momentum: Any) -> tuple[Any, ...]:
         a = momentum * a + g
         step = g + momentum * a if self.nesterov else a
         return w - rate * step, a
@@ -247,7 +247,7 @@ class AdagradOptimizer(Optimizer):
     def _slot_names(self) -> dict[str, float]:
         return {"accumulator": self.start}
 
-    def _formula(self, g: Any, w: Any, a: Any, rate: Any) -> tuple[Any, ...]:  # type: ignore[override]
+    def _formula(self, g: Any, w: Any, a: Any, rate: Any) -> tuple[Any, ...]:
         a = a + g * g
         return w - rate * g / ops.sqrt(a), a
 
@@ -279,7 +279,7 @@ class RMSPropOptimizer(Optimizer):
         mean = {"mg": 0.0} if self.centered else {}
         return {"rms": 1.0, **mean, "momentum": 0.0}
 
-    def _formula(self, g: Any, w: Any, m: Any, *rest: Any) -> tuple[Any, ...]:  # type: ignore[override]
+    def _formula(self, g: Any, w: Any, m: Any, *rest: Any) -> tuple[Any, ...]:
         *mean, a, rate, decay, momentum, epsilon = rest
         m = m + (1 - decay) * (g * g - m)
         spread = m
@@ -323,7 +323,7 @@ class AdamOptimizer(Optimizer):
     def _shared(self) -> list[Variable]:
         return self.powers
 
-    def _formula(self, g: Any, w: Any, m: Any, v: Any, *rest: Any) -> tuple[Any, ...]:  # type: ignore[override]
+    def _formula(self, g: Any, w: Any, m: Any, v: Any, *rest: Any) -> tuple[Any, ...]:
         rate, beta1, beta2, epsilon, power1, power2 = rest
         m = m + (1 - beta1) * (g - m)
         v = v + (1 - beta2) * (g * g - v)

@@ -239,7 +239,15 @@ def _fed(node: Node, value: Any) -> Any:
             f"Cannot feed value of shape {tuple(array.shape)} for Tensor {node.name!r}, which has "
             f"shape {str(TensorShape(node.shape))!r}, made at {node.op.where()}."
         )
-    return keras.ops.convert_to_tensor(array, dtype=dtype)
+    here = _backend.available(dtype)
+    if here != dtype and "int" in dtype and isinstance(array, np.ndarray) and array.size:
+        low, high = np.iinfo(here).min, np.iinfo(here).max
+        if array.min() < low or array.max() > high:
+            raise ValueError(
+                f"{node.name!r} was fed integers beyond {here}, in which this backend keeps "
+                f"{dtype}. Ask JAX for 64 bits: jax.config.update('jax_enable_x64', True)."
+            )
+    return keras.ops.convert_to_tensor(array, dtype=here)
 
 
 def _as_numpy(x: Any) -> Any:

@@ -14,11 +14,12 @@ Each backend has a module with the same functions:
 * `is_traced(tensor)`: whether the tensor has no values yet, so that no look can tell them;
 * `traces_without(variable, tensor)`: whether `tensor` is traced by a function of which `variable`
   is no input, so that an update would be thrown away when the trace ends;
-* `value_and_gradient(function, xs)`: a scalar `function(*xs)` and its gradients by the tensors `xs`;
-  may be nested in another gradient;
+* `value_and_gradient(function, xs)`: a scalar `function(*xs)` and its gradients by the tensors
+  `xs`; may be nested in another gradient;
 * `compiled(function)`: `function` of nested tensors, as a program for each choice of shapes and
   dtypes; on PyTorch, as it is and without a gradient;
 * `at_once()`: a context in which operations on values that are known are computed, not traced;
+* `available(dtype)`: in which dtype it has what is asked for in `dtype`: JAX keeps 64 bits in 32;
 * `snapshot(tensor)`: the tensor, safe from later updates in place of the variable it belongs to;
 * `replicas()`: how many replicas run side by side, each on its share of the batch; gradients
   are summed over them, so a mean over the share is divided by their number.
@@ -49,6 +50,7 @@ def _load() -> Any:
 
 _module = _load()
 at_once = _module.at_once
+available = _module.available
 compiled = _module.compiled
 concrete = _module.concrete
 is_traced = _module.is_traced
@@ -92,8 +94,8 @@ def read_checkpoint(prefix: str) -> dict[str, Any]:
         import tensorflow as tf
     except ImportError:
         raise ImportError(
-            f"{prefix!r} is a checkpoint of TensorFlow, and TensorFlow is not installed here. Where "
-            "it is, make a .npz file of it: reader = tf.train.load_checkpoint(prefix); "
+            f"{prefix!r} is a checkpoint of TensorFlow, and TensorFlow is not installed here. "
+            "Where it is, make a .npz file of it: reader = tf.train.load_checkpoint(prefix); "
             "numpy.savez(file, **{name: reader.get_tensor(name) for name in "
             "reader.get_variable_to_shape_map()})"
         ) from None
@@ -112,6 +114,7 @@ def is_lost(variable: Any, tensor: Tensor) -> bool:
 __all__ = [
     "add_rows",
     "at_once",
+    "available",
     "compiled",
     "concrete",
     "is_lost",

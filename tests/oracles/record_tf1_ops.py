@@ -65,7 +65,7 @@ def record_streams():
             value, update = getattr(tf.metrics, name)(*given, **settings)
             session.run(tf.local_variables_initializer())
             updates = [session.run(update, dict(zip(given, batch))) for batch in batches]
-            key = "{:02}_{}".format(i, name)
+            key = f"{i:02}_{name}"
             recorded[key] = np.stack([session.run(value)]).astype("float64")
             if np.shape(updates[0]) == np.shape(recorded[key][0]):
                 recorded[key + "_updates"] = np.stack(updates).astype("float64")
@@ -82,7 +82,7 @@ def main():
     for name, recorded in [("calls", record_calls()), ("metrics", record_streams())]:
         path = os.path.join(folder, "tf1_ops_" + name + ".npz")
         np.savez_compressed(path, versions=versions(), **recorded)
-        print("{}: {} bytes".format(os.path.basename(path), os.path.getsize(path)))
+        print(f"{os.path.basename(path)}: {os.path.getsize(path)} bytes")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def main():
     for program in PROGRAMS:
         name = program.__name__
         labels, features = draw(name)
-        found = run(tf, program, list(zip(labels, features, TRAINING)))
+        found = run(tf, program, list(zip(labels, features, TRAINING)))  # noqa: B905
         together.update({name + "/labels": labels, name + "/features": features})
         together.update({name + "/" + key: np.stack(found[key]) for key in found})
     np.savez_compressed(
@@ -70,6 +70,13 @@ def main():
     together = {key: np.float64(found) for key, found in together.items()}
     path = os.path.join(folder, "programs_training.npz")
     np.savez_compressed(path, versions=versions(), **together)
+    with tf.Graph().as_default(), tf.Session() as session:
+        with tf.variable_scope("train"):
+            values = np.arange(6, dtype="float32").reshape(3, 2)
+            tf.get_variable("centers", initializer=values)
+        session.run(tf.global_variables_initializer())
+        prefix = os.path.join(folder, "programs_checkpoint")
+        tf.train.Saver().save(session, prefix, write_meta_graph=False, write_state=False)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """TF1 programs: every way in which old code writes, wires and updates center loss.
 
-Each function takes `tf`, so that one and the same text runs in TensorFlow 1.15 (record_tf1_programs.py)
-and in `portable_losses.compat.tf1` (tests/compat/tf1). Nothing but `tf` is imported, for Python 3.7.
+Each function takes `tf`, so that one and the same text runs in TensorFlow 1.15, where
+record_tf1_programs.py records it, and in `portable_losses.compat.tf1` (tests/compat/tf1). Nothing is
+imported, and all is Python 3.7.
 
 A loss is `loss(tf, labels, features)`: ids `(N,)` and features `(N, D)`; it returns what the old
 function returned, the loss first.
 """
+
+# ruff: noqa: B905, RUF005, UP031
 
 CLASSES, ALPHA = 5, 0.5
 
@@ -124,7 +127,6 @@ def class_means(tf, labels, features):
     """U3, L7: the mean over the samples of a class."""
     centers = table(tf, features)
     own = tf.gather(centers, labels)
-    unique, position, count = tf.unique_with_counts(labels)
     total = tf.unsorted_segment_sum(own - features, labels, CLASSES)
     times = tf.unsorted_segment_sum(tf.ones_like(labels), labels, CLASSES)
     mean = total / tf.cast(tf.maximum(times, 1), tf.float32)[:, None]
@@ -276,8 +278,8 @@ RATE = 0.3  # of the optimizer
 
 
 def run(tf, program, batches):
-    """Each batch is (labels, features, training). Loss, gradient by the features and variables after
-    each, as a dict of lists; variables in runs of their own."""
+    """Each batch is (labels, features, training). The loss, its gradient by the features, and the
+    variables after each batch, as a dict of lists; variables in runs of their own."""
     size = batches[0][1].shape[1]
     with tf.Graph().as_default(), tf.Session() as session:
         labels = tf.placeholder(tf.int32, [None], name="labels")
@@ -308,8 +310,8 @@ def run(tf, program, batches):
 
 
 # Reads and writes -----------------------------------------------------------------------------
-# Each returns what is fetched, three times over; `v` starts at zero. What no edge orders is left out:
-# there TF1 reads before a write or after it, as it happens.
+# Each returns what is fetched, three times over; `v` starts at zero. What no edge orders is left
+# out: there TF1 reads before a write or after it, as it happens.
 
 
 def _v(tf, shape=(2, 1)):

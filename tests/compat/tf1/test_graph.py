@@ -1,5 +1,5 @@
-"""Graphs as TF1 built them: names, scopes, static shapes, feeds and fetches, branches and loops, and
-errors that name the node. Names and messages are those of TensorFlow 1.15.5."""
+"""Graphs as TF1 built them: names, scopes, static shapes, feeds and fetches, branches and loops,
+and errors that name the node. Names and messages are those of TensorFlow 1.15.5."""
 
 from typing import Any
 
@@ -135,7 +135,7 @@ def test_feeds():
             session.run(plus, {x: np.zeros(3)})
         with pytest.raises(TypeError, match=r"Cannot interpret feed_dict key as Tensor: .*'y'"):
             session.run(plus, {"y:0": 1.0})
-        with pytest.raises(TypeError, match="cannot be a tf.Tensor object"):
+        with pytest.raises(TypeError, match=r"cannot be a tf\.Tensor object"):
             session.run(plus, {x: twice})
         with pytest.raises(ValueError, match=r"cannot be interpreted as a Tensor.*'y'"):
             session.run("y:0")
@@ -152,8 +152,8 @@ def test_errors_name_the_node_and_the_line():
     with tf.Session() as session, pytest.raises(tf.errors.FailedPreconditionError) as caught:
         session.run(v + 1.0)
     assert "uninitialized value centers" in str(caught.value)
-    assert f'{__file__}:' in str(caught.value) and 'tf.get_variable("centers"' in str(caught.value)
-    with pytest.raises(Exception) as caught:  # noqa: B017  # each backend has its own
+    assert f"{__file__}:" in str(caught.value) and 'tf.get_variable("centers"' in str(caught.value)
+    with pytest.raises(Exception) as caught:  # each backend has its own
         tf.matmul(tf.zeros([2, 3]), tf.zeros([2, 3]), name="product")
     assert any("'product'" in note and __file__ in note for note in caught.value.__notes__)
     with pytest.raises(TypeError, match="TF1 casts neither"):

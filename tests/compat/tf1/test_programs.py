@@ -1,5 +1,5 @@
-"""Whole TF1 programs against golden figures of TensorFlow 1.15.5: losses, gradients by the features,
-variables after each run, in training and in evaluation; in sessions, and as `GraphLoss` in `fit`."""
+"""Whole TF1 programs against golden figures of TensorFlow 1.15.5: losses, gradients by the
+features, variables after each run, in training and evaluation; in sessions and as `GraphLoss`."""
 
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ IN_FIT += ("per_sample",)
 
 @pytest.mark.parametrize("name", IN_FIT)
 def test_in_fit(name: str):
-    """The features are rows of an Embedding, each used once, so that a step tells their gradient."""
+    """The features are rows of an Embedding, each used once: a step tells their gradient."""
     program = getattr(tf1_programs, name)
     expected = golden("programs", program)
     labels, features = expected.pop("labels"), expected.pop("features")
