@@ -233,10 +233,11 @@ def oracle_tf1(session: nox.Session) -> None:
     session.install("tensorflow==1.15.5", "protobuf<3.21", "h5py<3")
     new = Path(session.create_tmp()) / "golden"
     shutil.rmtree(new, ignore_errors=True)
-    session.run("python", "tests/oracles/record_tf1.py", "--out", str(new), silent=True)
-    session.run("python", "tests/oracles/record_tf1_centers.py", "--out", str(new), silent=True)
+    recorders = ("record_tf1", "record_tf1_centers", "record_tf1_programs", "record_tf1_ops")
+    for recorder in recorders:
+        session.run("python", f"tests/oracles/{recorder}.py", "--out", str(new), silent=True)
     compare = ("tests/oracles/compare.py", str(new), "tests/oracles/golden")
-    session.run("python", *compare, "center_", "joint_")
+    session.run("python", *compare, "center_", "joint_", "programs", "tf1_ops_")
 
 
 @nox.session
