@@ -64,8 +64,12 @@ def _fate(ctx: Context, binding: Binding) -> New | str | None:
     if binding.value is not None:
         return _alias_fate(ctx, binding, symbol, uses)
     if symbol in ("tf", "K"):
-        if "kept" in uses or "same" in uses or (symbol == "tf" and not uses):
+        if "kept" in uses or "same" in uses:
             return "stay"
+        if symbol == "tf" and not uses:
+            # Nothing needs it; but a module that is left alone keeps what it exports.
+            read = any(c.parts[0] == binding.name for c in ctx.names.chains.values())
+            return "stay" if read or not ctx.edits else None
         if "compat" in uses:
             return New(*COMPAT[symbol], binding.name)
         if uses:
