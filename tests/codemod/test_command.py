@@ -104,7 +104,7 @@ def test_findings_on_stderr_and_notes_when_asked(tree, capsys):
     err = capsys.readouterr().err
     assert "a.py:3: check [S6] " in err and "40.0 became 16.118" in err and "[S14]" not in err
     migrate("--notes", "a.py")
-    assert "a.py:2: note [S14] `K.argmax`: axis=-1, its default, is written out." in (
+    assert "a.py:2: note [S14] `K.argmax`: its default, axis=-1, is written out." in (
         capsys.readouterr().err
     )
 
