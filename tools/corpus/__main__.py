@@ -1,20 +1,22 @@
-"""Prepare the files, and report.
+"""Prepare the jobs, choose those of the new side, and report.
 
-    python -m corpus prepare CORPUS WORK [NAME ...]
-    python -m corpus choose WORK
-    python -m corpus report WORK
+python -m corpus prepare CORPUS WORK    # cut the files of CORPUS into definitions
+python -m corpus choose WORK            # what runs on an old side has to run on the new one
+python -m corpus report WORK            # tables, as Markdown
 """
 
 import argparse
 import collections
-import csv
-import json
-import sys
+import re
 from pathlib import Path
+from typing import Any
 
 from .definitions import definitions
+from .report import report
+from .results import read, results, write
 
-BACKENDS = ("tensorflow", "jax", "torch")
+# Packages that come with the old frameworks alone: code that needs one is not counted.
+BOUND = re.compile(r"^\s*(from|import) (tensorflow_addons|tensorflow_probability)\b", re.MULTILINE)
 
 
 def prepare(corpus: Path, work: Path) -> None:
@@ -47,12 +49,12 @@ def prepare(corpus: Path, work: Path) -> None:
             job["source"] = str(work / "sources" / "old" / f"{place}.py")
             job["place"] = place
             jobs.append(job)
-    _write(work / "jobs.json", jobs)
-    _write(work / "unread.json", unread)
+    write(work / "jobs.json", jobs)
+    write(work / "unread.json", unread)
     for side in ("graph", "eager"):
         folder = work / "records" / side
         folder.mkdir(parents=True, exist_ok=True)
-        _write(
+        write(
             work / f"jobs_{side}.json",
             [job | {"record": str(folder / f"{job['place']}.npz")} for job in jobs],
         )
@@ -61,38 +63,28 @@ def prepare(corpus: Path, work: Path) -> None:
 
 def choose(work: Path) -> None:
     """The jobs of the new side: what runs on an old side, TF1's graph first for TF1 code."""
-    found = {side: _results(work, side) for side in ("graph", "eager")}
-    jobs = []
-    for job in _read(work / "jobs.json"):
+    found = {side: results(work, side) for side in ("graph", "eager")}
+    jobs: list[dict[str, Any]] = []
+    bound = 0
+    for job in read(work / "jobs.json"):
         order = ("graph", "eager") if job["kind"].startswith("tf1") else ("eager", "graph")
         for side in order:
             if found[side].get(job["key"], {}).get("runs"):
+                if BOUND.search(Path(job["source"]).read_text(encoding="utf-8")):
+                    bound += 1
+                    break
                 record = work / "records" / side / f"{job['place']}.npz"
                 source = work / "sources" / "new" / f"{job['place']}.py"
                 jobs.append(job | {"record": str(record), "source": str(source), "side": side})
                 break
-    _write(work / "jobs_new.json", jobs)
-    print(f"{len(jobs)} definitions run on an old side")
-
-
-def _read(path: Path) -> list[dict]:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _write(path: Path, data: object) -> None:
-    path.write_text(json.dumps(data, indent=1), encoding="utf-8")
-
-
-def _results(work: Path, name: str) -> dict[str, dict]:
-    path = work / f"results_{name}.jsonl"
-    if not path.exists():
-        return {}
-    return {r["key"]: r for r in map(json.loads, path.read_text(encoding="utf-8").splitlines())}
+    write(work / "jobs_new.json", jobs)
+    print(f"{len(jobs)} definitions run on an old side; {bound} more need a package bound to it")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("command", choices=("prepare", "choose"))
+    parser.add_argument("command", choices=("prepare", "choose", "report"))
     parser.add_argument("folders", nargs="+", type=Path)
     args = parser.parse_args()
-    {"prepare": prepare, "choose": choose}[args.command](*args.folders)
+    commands: dict[str, Any] = {"prepare": prepare, "choose": choose, "report": report}
+    commands[args.command](*args.folders)

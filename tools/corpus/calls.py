@@ -39,6 +39,8 @@ def encode(value, tensors, constants, as_tensor):
         keep, kind = (tensors, "tensor") if as_tensor else (constants, "constant")
         keep.append(np.asarray(value))
         return {kind: len(keep) - 1}
+    if isinstance(value, dict):
+        return {"dict": [list(item) for item in value.items()]}
     return {"value": value}
 
 
@@ -48,6 +50,8 @@ def decode(given, tensors, constants):
             return [one(c) for c in code["list"]]
         if "tensor" in code:
             return tensors[code["tensor"]]
+        if "dict" in code:
+            return dict(code["dict"])
         return constants[code["constant"]] if "constant" in code else code["value"]
 
     return [one(c) for c in given["positional"]], {k: one(c) for k, c in given["named"].items()}
@@ -58,7 +62,7 @@ def save(path, plan, **arrays):
     flat = {"plan": np.array(json.dumps(plan))}
     for name, values in arrays.items():
         for i, value in enumerate(values):
-            flat["%s_%d" % (name, i)] = value
+            flat[f"{name}_{i}"] = value
     np.savez(path, **flat)
 
 
@@ -77,11 +81,11 @@ def read(path):
 def differ(found, expected, rtol=1e-4, atol=1e-6):
     """None, or a sentence: what differs between two lists of arrays."""
     if len(found) != len(expected):
-        return "%d results where %d were expected" % (len(found), len(expected))
+        return f"{len(found)} results where {len(expected)} were expected"
     for i in range(len(found)):
         a, b = np.asarray(found[i]), np.asarray(expected[i])
         if a.shape != b.shape:
-            return "result %d has shape %s, expected %s" % (i, a.shape, b.shape)
+            return f"result {i} has shape {a.shape}, expected {b.shape}"
         if a.dtype.kind in "OSU" or b.dtype.kind in "OSU":
             continue
         a, b = a.astype("float64"), b.astype("float64")
@@ -90,7 +94,7 @@ def differ(found, expected, rtol=1e-4, atol=1e-6):
             with np.errstate(all="ignore"):
                 bad = ~np.isclose(a, b, rtol=rtol, atol=atol * max(1.0, scale), equal_nan=True)
             where = tuple(np.argwhere(bad)[0])
-            return "result %d: %.7g, expected %.7g" % (i, a[where], b[where])
+            return f"result {i}: {a[where]:.7g}, expected {b[where]:.7g}"
     return None
 
 

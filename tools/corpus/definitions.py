@@ -51,8 +51,9 @@ def parse(path: Path) -> ast.Module:
             except ImportError:  # from Python 3.13 on
                 raise
             fixes = [f"lib2to3.fixes.fix_{name}" for name in ("print", "xrange", "except", "dict")]
+            tool = refactor.RefactoringTool(fixes)
             try:
-                return ast.parse(str(refactor.RefactoringTool(fixes).refactor_string(text + "\n", "")))
+                return ast.parse(str(tool.refactor_string(text + "\n", "")))
             except Exception as error:
                 raise SyntaxError(str(error)) from error
 
@@ -78,8 +79,8 @@ def definitions(path: Path) -> Iterator[Definition]:
             node.name,
             isinstance(node, ast.ClassDef),
             methods,
-            "\n".join(map(ast.unparse, needed)) + "\n",
-            "\n".join(line for s in needed for line in _redirected(s)) + "\n",
+            "\n".join(_lenient(s, ast.unparse(s)) for s in needed) + "\n",
+            "\n".join(_lenient(s, *_redirected(s)) for s in needed) + "\n",
         )
 
 
@@ -97,7 +98,9 @@ def _loss_methods(node: ast.ClassDef) -> tuple[str, ...]:
     found = {f.name: f for f in node.body if isinstance(f, ast.FunctionDef)}
     if re.search(r"Loss|Metric", bases) or (NAME.search(node.name) and "Layer" in bases):
         return tuple(name for name in CALLS if name in found) or ("call",)
-    return tuple(n for n, f in found.items() if n in CALLS and (_is_loss(f)) and len(f.args.args) > 2)
+    return tuple(
+        n for n in CALLS if n in found and _is_loss(found[n]) and len(found[n].args.args) > 2
+    )
 
 
 def _names(module: ast.Module) -> dict[str, list[ast.stmt]]:
@@ -131,9 +134,7 @@ def _used(statement: ast.stmt) -> set[str]:
     return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
 
 
-def _needed(
-    module: ast.Module, node: ast.stmt, table: dict[str, list[ast.stmt]]
-) -> list[ast.stmt]:
+def _needed(module: ast.Module, node: ast.stmt, table: dict[str, list[ast.stmt]]) -> list[ast.stmt]:
     """`node` and what it needs, in the module's order."""
     taken, names, todo = {id(node)}, set(), [node]
     while todo:
@@ -164,6 +165,14 @@ def _imported(statement: ast.stmt) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
             yield node.module
+
+
+def _lenient(statement: ast.stmt, *lines: str) -> str:
+    """A star import may fail: nobody knows whether the definition needs it."""
+    text = "\n".join(lines)
+    if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
+        return f"try:\n    {text}\nexcept ImportError:\n    pass"
+    return text
 
 
 def _redirected(statement: ast.stmt) -> list[str]:

@@ -33,7 +33,7 @@ ROLES = [
 ROLES = [(role, re.compile(pattern)) for role, pattern in ROLES]
 
 NUMBERS = [
-    (r"num.*class|n.*class|class.*num|nclass|numcls|classes$|numout|numlabel|^c$|^k$", C),
+    (r"num.*class|n.*class|class.*num|nclass|numcls|classes$|numout|numlabel|^units$|^c$|^k$", C),
     (r"featdim|featuredim|embedding(size|dim)|nrof.*feat|numdim|dim$|lenfeat|^d$", D),
     (r"batchsize|^n$|^batch$", N),
     (r"^alpha|^alfa|^beta|^ratio|^decay|threshold|^t$", 0.5),
@@ -54,6 +54,7 @@ NUMBERS = [
     (r"size", 3),
 ]
 NUMBERS = [(re.compile(pattern), value) for pattern, value in NUMBERS]
+VARIANTS = ("each", "one", "dict")
 VECTORS = re.compile(r"weight|freq|priors?|alpha_?s|class_?w|pos|per_?class|counts", re.IGNORECASE)
 
 
@@ -94,6 +95,7 @@ def schemes(hint):
     state = np.concatenate([bits(2, 9, 4), [[[1], [0], [-1]] * 3] * 2], -1).astype("float32")
     boxes = np.concatenate([normal(2, 9, 4), [[[1], [0], [-1]] * 3] * 2], -1).astype("float32")
     unit = normal(N, 3 * D)
+    long = ids.astype("int64")
     found = {
         "onehot": {"true": onehot, "pred": softmax(N, C), "labels": onehot},
         "binary": {"true": bits(N, 1), "pred": inside(N, 1), "labels": bits(N, 1)},
@@ -101,11 +103,12 @@ def schemes(hint):
         "images": {"true": bits(*images), "pred": inside(*images), "mask": bits(*images)},
         "images_classes": {"true": classes, "pred": softmax(*more)},
         "regression": {"true": normal(N, C), "pred": normal(N, C)},
-        "sparse": {"true": ids, "pred": normal(N, C)},
+        "sparse": {"true": ids, "pred": softmax(N, C)},
         "sparse_column": {"true": ids[:, None], "pred": softmax(N, C), "labels": ids[:, None]},
         "sparse_float": {"true": ids[:, None].astype("float32"), "pred": softmax(N, C)},
         "embedding": {"true": ids, "pred": normal(N, D), "labels": ids},
         "embedding_column": {"true": ids[:, None].astype("float32"), "pred": normal(N, D)},
+        "ctc": {"true": random.randint(0, 4, (2, 3)).astype("float32"), "pred": softmax(2, 6, C)},
         "triplets": {"true": bits(N, 1), "pred": unit},
         "triplets_stacked": {"true": bits(3, N), "pred": normal(3, N, D)},
         "triplets_rows": {"true": bits(N, 1), "pred": normal(N, 3, D)},
@@ -120,7 +123,7 @@ def schemes(hint):
         "distribution4": {"true": normal(N, 1), "pred": np.abs(normal(N, 4)) + 0.1},
         "integers": {"true": onehot.astype("int32"), "pred": softmax(N, C)},
         "both_integers": {"true": ids, "pred": np.array([0, 1, 2, 3, 4, 1], "int32")},
-        "long_labels": {"true": ids.astype("int64"), "pred": normal(N, C), "labels": ids.astype("int64")},
+        "long_labels": {"true": long, "pred": normal(N, C), "labels": long},
     }  # fmt: skip
     many = [
         {"many": [normal(N, D), normal(N, D)]},
@@ -128,6 +131,8 @@ def schemes(hint):
         {"many": normal(N, D)},
         {"many": [normal(N, D), onehot]},
         {"many": [normal(N, D), ids[:, None]]},
+        {"many": [normal(N, 2), np.eye(10, dtype="float32")[ids]]},
+        {"many": [normal(N, 2), np.eye(3, dtype="float32")[ids % 3]]},
         {"many": [softmax(2, 6, C), random.randint(0, 4, (2, 3)).astype("float32"),
                   np.full((2, 1), 6.0, "float32"), np.full((2, 1), 3.0, "float32")]},
         {"many": [random.randint(0, 4, (2, 3)).astype("float32"), softmax(2, 6, C),
@@ -140,7 +145,7 @@ def schemes(hint):
             break
     tried = [(name, _merge(common, found[name], many[0])) for name in order]
     return tried + [
-        ("list%d" % i, _merge(common, found["onehot"], given)) for i, given in enumerate(many) if i
+        (f"list{i}", _merge(common, found["onehot"], given)) for i, given in enumerate(many) if i
     ]
 
 
@@ -172,9 +177,10 @@ def role(name):
 
 
 def number(name, vectors):
-    """A plausible number, or one for each class."""
+    """A plausible number; where there may be one for each class, by the variant `vectors`."""
     if VECTORS.search(name):
-        return np.linspace(0.5, 1.5, C).astype("float32") if vectors else 0.5
+        each = np.linspace(0.5, 1.5, C).astype("float32")
+        return {"each": each, "one": 0.5, "dict": dict(enumerate(each.tolist()))}[vectors]
     plain = name.lower().replace("_", "")
     for pattern, value in NUMBERS:
         if pattern.search(plain):

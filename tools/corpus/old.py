@@ -13,23 +13,27 @@ from . import calls, inputs
 
 V1 = tf.__version__.startswith("1.")
 if V1:
-    tf.logging.set_verbosity(tf.logging.ERROR)
+    tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
 FIXED = ("true", "labels", "mask", "batchindex")  # no gradient by these
 
 
 class _Keras:
-    """`import keras` in an environment that has `tf.keras` alone."""
+    """`import keras` where there is `tf.keras` alone, and modules by the names they once had."""
+
+    roots = ("tensorflow.keras", "tensorflow.python.keras") if V1 else ("keras.src",)
 
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] != "keras":
+        if name.split(".")[0] != "keras" or name.startswith("keras.src"):
             return None
-        for root in ("tensorflow.keras", "tensorflow.python.keras"):
+        rest = name[len("keras") :].replace(".engine.topology", ".engine.base_layer")
+        for root in self.roots:
             try:
-                module = importlib.import_module(root + name[len("keras") :])
+                module = importlib.import_module(root + rest)
             except ImportError:
                 continue
             self.module = module
-            return importlib.machinery.ModuleSpec(name, self, is_package=hasattr(module, "__path__"))
+            package = hasattr(module, "__path__")
+            return importlib.machinery.ModuleSpec(name, self, is_package=package)
         return None
 
     def create_module(self, spec):
@@ -39,8 +43,7 @@ class _Keras:
         pass
 
 
-if V1:
-    sys.meta_path.append(_Keras())
+sys.meta_path.append(_Keras())
 
 
 def run_eager(job):
@@ -59,7 +62,7 @@ def _search(job, attempt):
     target = names[job["name"]]
     second, first_error = None, None
     for scheme, batch in inputs.schemes(job["name"]):
-        for vectors in (True, False):
+        for vectors in inputs.VARIANTS:
             for pair in (True, False):
                 maker = _Maker(job, target, batch, vectors, pair)
                 if not pair and not maker.pair_matters():
@@ -90,6 +93,12 @@ def _record(job, found):
     return {"runs": True, "scheme": found["plan"]["scheme"], "random": found["plan"]["random"]}
 
 
+def _found(maker, plan, output, gradient, weight):
+    """The arrays of a record, by name."""
+    given = {"tensor": maker.tensors, "constant": maker.constants}
+    return dict(given, plan=plan, output=output, gradient=gradient, weight=weight)
+
+
 class _Same(Exception):
     """This combination would repeat an earlier one."""
 
@@ -109,7 +118,8 @@ class _Maker:
         """Whether two arguments were taken for a pair that may as well be numbers."""
         if isinstance(self.target, type):
             return False
-        names = sum(inputs.parameters(self.target), [])
+        positional, named = inputs.parameters(self.target)
+        names = positional + named
         return inputs.roles(names) != inputs.roles(names, pair=False)
 
     def arguments(self, function, skip=0, numbers=False):
@@ -140,7 +150,7 @@ def _plan_function(maker, enter):
     for _ in range(3):
         given, roles = maker.arguments(target)
         if roles:
-            if not maker.vectors and not maker.saw_vectors:
+            if maker.vectors != inputs.VARIANTS[0] and not maker.saw_vectors:
                 raise _Same
             maker.plan["call"] = given
             result = enter(maker)
@@ -169,6 +179,8 @@ def _plan_class(maker):
     elif issubclass(target, keras.losses.Loss):
         plan["kind"] = "loss"
         function = target.call
+    elif "__call__" in maker.job["methods"]:  # called as a function, even where it is a layer
+        function = target.__call__
     elif issubclass(target, keras.layers.Layer):
         plan["kind"] = "layer"
         function = target.call
@@ -178,7 +190,7 @@ def _plan_class(maker):
     plan["call"], roles = maker.arguments(function)
     if not roles:
         raise TypeError("no argument is known to be a tensor")
-    if not maker.vectors and not maker.saw_vectors:
+    if maker.vectors != inputs.VARIANTS[0] and not maker.saw_vectors:
         raise _Same
 
 
@@ -199,15 +211,13 @@ def _try_eager(job, maker):
         weights = []
         target, positional, named = calls.bind(plan, maker.names(), tensors, maker.constants)
         output = _arrays(target(*positional, **named))
+        target, positional, named = calls.bind(plan, maker.names(), tensors, maker.constants)
         again = _arrays(target(*positional, **named))
         gradient = _gradients(plan, maker.names(), tensors, maker.constants)
     if not output:
         raise calls.NotALoss("the result holds no number")
     plan["random"] = calls.differ(again, output) is not None
-    return dict(
-        plan=plan, tensor=maker.tensors, constant=maker.constants, output=output,
-        gradient=gradient, weight=weights,
-    )  # fmt: skip
+    return _found(maker, plan, output, gradient, weights)
 
 
 def _enter_eager(maker):
@@ -268,9 +278,14 @@ def _gradients(plan, names, tensors, constants):
 
 
 def _try_graph(job, maker):
-    if not V1 or isinstance(maker.target, type):
-        raise TypeError("classes run eagerly")
-    _plan_function(maker, _enter_graph)
+    if isinstance(maker.target, type):
+        _plan_class(maker)
+    else:
+        _plan_function(maker, _enter_graph)
+    if maker.plan["kind"] == "layer":
+        return _graph_layer(maker)
+    if maker.plan["kind"] in ("loss", "metric"):
+        raise TypeError("classes of losses and metrics run eagerly")
     plan = dict(maker.plan, how="graph", by=maker.by)
     given = (tf, plan, maker.names, maker.tensors, maker.constants)
     try:
@@ -280,10 +295,27 @@ def _try_graph(job, maker):
         output, gradient, weights = calls.graph_results(*given)
     again, _, _ = calls.graph_results(*given, weights=weights)
     plan["random"] = calls.differ(again, output) is not None
-    return dict(
-        plan=plan, tensor=maker.tensors, constant=maker.constants, output=output,
-        gradient=gradient, weight=weights,
-    )  # fmt: skip
+    return _found(maker, plan, output, gradient, weights)
+
+
+def _graph_layer(maker):
+    """What `stateful` records of a layer, with the updates that it added run as in training."""
+    plan = dict(maker.plan, how="eager", by=[], random=False)
+    feed, output = {}, []
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.keras.backend.set_session(session)
+        holders = [tf.placeholder(a.dtype.name, a.shape) for a in maker.tensors]
+        target, positional, named = calls.bind(plan, maker.names(), holders, maker.constants)
+        result = tf.nest.flatten(target(*positional, **named))
+        feed = dict(zip(holders, maker.tensors))  # noqa: B905
+        session.run(tf.global_variables_initializer())
+        weights = [np.asarray(session.run(w)) for w in target.weights]
+        updates = list(target.get_updates_for(None)) + list(target.get_updates_for(positional[0]))
+        for _ in range(2):
+            output += [np.asarray(session.run(x, feed)) for x in result]
+            session.run(updates, feed)
+        output += [np.asarray(session.run(w)) for w in target.weights]
+    return _found(maker, plan, output, [], weights)
 
 
 def _enter_graph(maker):

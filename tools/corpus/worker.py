@@ -70,7 +70,7 @@ def in_a_process(run, jobs, results):
 
 
 def expire(*_):
-    raise TimeoutError("more than %d seconds" % SECONDS)
+    raise TimeoutError(f"more than {SECONDS} seconds")
 
 
 def report(results, job, **found):
@@ -82,7 +82,8 @@ def explain(error):
     """The last line of an error and where in the definition it arose."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "/sources/" in f.filename]
     lines = (str(error).strip() or "no message").splitlines()
-    text = next((line for line in lines if line.strip()), "")
+    lines = [line for line in lines if line.strip()]
+    text = lines[0] if not lines[0].rstrip().endswith(":") else lines[-1]
     return {
         "type": type(error).__name__,
         "text": text.strip()[:300],
@@ -93,7 +94,8 @@ def explain(error):
 def import_side(side):
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [p for p in sys.path if os.path.abspath(p or ".") != here]
-    sys.path.append(os.path.dirname(here))
+    tools = os.path.dirname(here)
+    sys.path += [tools, os.path.dirname(tools)]  # last: the installed package comes first
     if side == "new":
         from corpus.new import run
     else:
