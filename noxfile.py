@@ -4,6 +4,7 @@ Every backend has an environment that holds no other one, and the installed whee
 tested there: a module missing from it, or an import of the wrong backend, fails at once.
 """
 
+import os
 import shutil
 from pathlib import Path
 
@@ -233,10 +234,11 @@ def oracle_tf1(session: nox.Session) -> None:
     session.install("tensorflow==1.15.5", "protobuf<3.21", "h5py<3")
     new = Path(session.create_tmp()) / "golden"
     shutil.rmtree(new, ignore_errors=True)
-    session.run("python", "tests/oracles/record_tf1.py", "--out", str(new), silent=True)
-    session.run("python", "tests/oracles/record_tf1_centers.py", "--out", str(new), silent=True)
+    recorders = ("record_tf1", "record_tf1_centers", "record_tf1_programs", "record_tf1_ops")
+    for recorder in recorders:
+        session.run("python", f"tests/oracles/{recorder}.py", "--out", str(new), silent=True)
     compare = ("tests/oracles/compare.py", str(new), "tests/oracles/golden")
-    session.run("python", *compare, "center_", "joint_")
+    session.run("python", *compare, "center_", "joint_", "programs", "tf1_ops_")
 
 
 @nox.session
@@ -271,3 +273,56 @@ def oracle_keras2(session: nox.Session) -> None:
         record = (f"tests/oracles/{recorder}", "--out", str(new))
         session.run("python", *record, silent=True, env=env)
     session.run("python", "tests/oracles/compare.py", str(new), "tests/oracles/golden", "keras2_")
+
+
+# Where the files of old code are, and what is recorded of them; both outside of the repository.
+CORPUS = Path(os.environ.get("PORTABLE_LOSSES_CORPUS", "/nonexistent"))
+CORPUS_WORK = ROOT / ".nox" / "corpus"
+
+
+def run_corpus(session: nox.Session, *command: str, env: dict[str, str] | None = None) -> None:
+    """A command of tools/corpus, from its folder."""
+    if not CORPUS.is_dir():
+        session.skip("PORTABLE_LOSSES_CORPUS names no folder of old code")
+    CORPUS_WORK.mkdir(parents=True, exist_ok=True)
+    session.chdir(ROOT / "tools")
+    session.run("python", *command, env=env)
+
+
+@nox.session(venv_backend="venv")
+@nox.parametrize(
+    "python, side, packages",
+    [
+        ("3.7", "graph", ("tensorflow==1.15.5", "protobuf<3.21", "h5py<3")),
+        ("3.11", "eager", ("tensorflow==2.15.1", "tensorflow-addons==0.23.0")),
+    ],
+    ids=["tf1", "keras2"],
+)
+def corpus_old(session: nox.Session, side: str, packages: tuple[str, ...]) -> None:
+    """Record what old losses and metrics compute on TensorFlow 1.15 and on Keras 2.15."""
+    session.install("--upgrade", "pip")
+    session.install(*packages)
+    jobs, found = CORPUS_WORK / f"jobs_{side}.json", CORPUS_WORK / f"results_{side}.jsonl"
+    if not jobs.exists():
+        session.error("first `nox -s corpus_prepare`")
+    found.unlink(missing_ok=True)
+    run_corpus(session, "corpus/worker.py", side, str(jobs), str(found))
+
+
+@nox.session
+def corpus_prepare(session: nox.Session) -> None:
+    """Cut the files of old code that PORTABLE_LOSSES_CORPUS holds into definitions."""
+    run_corpus(session, "-m", "corpus", "prepare", str(CORPUS), str(CORPUS_WORK))
+
+
+@nox.session
+@parametrize_backend
+def corpus(session: nox.Session, backend: str) -> None:
+    """Run through `portable_losses.compat` what ran on the old frameworks; print the tables."""
+    install(session, f".[{backend}]")
+    run_corpus(session, "-m", "corpus", "choose", str(CORPUS_WORK))
+    jobs, found = CORPUS_WORK / "jobs_new.json", CORPUS_WORK / f"results_{backend}.jsonl"
+    found.unlink(missing_ok=True)
+    env = environment(backend) | {"XLA_FLAGS": QUICK_XLA if backend == "jax" else ""}
+    run_corpus(session, "corpus/worker.py", "new", str(jobs), str(found), env=env)
+    run_corpus(session, "-m", "corpus", "report", str(CORPUS_WORK))

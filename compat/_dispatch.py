@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 import keras
 
+from portable_losses import _backend
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Every old function by its old name: a saved model finds it here again.
@@ -104,19 +106,19 @@ class OldOperation(keras.Operation):
             return OPERATIONS[self.function](*args, **kwargs)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        # Of the tensors alone: on JAX, Keras would trace the integers within a tuple too.
-        leaves = keras.tree.flatten((args, kwargs))
-        symbolic = [isinstance(leaf, keras.KerasTensor) for leaf in leaves]
+        # Only what is symbolic is traced: on JAX, a shape must not be.
+        specs = [x for x in _leaves((args, kwargs), []) if isinstance(x, keras.KerasTensor)]
 
-        def call(*tensors: Any) -> Any:
-            rest = iter(tensors)
-            filled = [next(rest) if s else x for x, s in zip(leaves, symbolic, strict=True)]
-            args_, kwargs_ = keras.tree.pack_sequence_as((args, kwargs), filled)
-            return self.call(*args_, **kwargs_)
+        def compute(*tensors: Any) -> Any:
+            given = dict(zip(map(id, specs), tensors, strict=True))
 
-        inner = keras.Operation()
-        inner.call = call
-        return inner.compute_output_spec(*(x for x, s in zip(leaves, symbolic, strict=True) if s))
+            def put(x: Any) -> Any:
+                return given.get(id(x), x) if isinstance(x, keras.KerasTensor) else x
+
+            new_args, new_kwargs = keras.tree.map_structure(put, (args, kwargs))
+            return self.call(*new_args, **new_kwargs)
+
+        return _backend.output_spec(compute, *specs)
 
     def get_config(self) -> dict[str, Any]:
         return {"function": self.function, "name": self.name}
@@ -133,7 +135,7 @@ def operation(old_name: str, *, random: bool = False) -> Callable[[Function], Fu
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
-            leaves = keras.tree.flatten((args, kwargs))
+            leaves = _leaves((args, kwargs), [])
             later = [leaf for leaf in leaves if isinstance(leaf, Deferred)]
             symbolic = any(isinstance(leaf, keras.KerasTensor) for leaf in leaves)
             for leaf in later:
@@ -159,6 +161,19 @@ def operation(old_name: str, *, random: bool = False) -> Callable[[Function], Fu
         return call  # type: ignore[return-value]
 
     return decorate
+
+
+def _leaves(structure: Any, found: list[Any]) -> list[Any]:
+    """What lists, tuples and dicts hold. (Dynamo cannot trace `keras.tree.flatten`.)"""
+    if isinstance(structure, list | tuple):
+        for part in structure:
+            _leaves(part, found)
+    elif isinstance(structure, dict):
+        for part in structure.values():
+            _leaves(part, found)
+    else:
+        found.append(structure)
+    return found
 
 
 def _is_tensor(leaf: Any, graph: Deferred | None) -> bool:

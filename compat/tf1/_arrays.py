@@ -13,6 +13,7 @@ from ._tensors import (
     dtype_of,
     ints,
     is_tensor,
+    itself,
     of_sizes,
     same,
     size,
@@ -32,7 +33,7 @@ def concat(values: Any, axis: Any = None, name: str | None = None) -> Any:
     axis = axes(axis)
     if axis in (0, -1):  # of shapes and lists of ints: a shape again
         known = [Shape(v) if isinstance(v, (list, tuple)) else v for v in values]
-        found = of_sizes(lambda *parts: np.concatenate(parts), *known)
+        found = of_sizes(lambda *parts: [n for part in parts for n in part], *known)
         if found is not None:
             return found
     parts = same(*values)
@@ -42,8 +43,8 @@ def concat(values: Any, axis: Any = None, name: str | None = None) -> Any:
 @operation("tf.stack")
 def stack(values: Any, axis: Any = 0, name: str | None = None) -> Any:
     """`tf.stack`. A list of Python ints makes a shape, which any function takes for a tensor."""
-    if axis == 0 and len(values) and all(np.ndim(v) == 0 for v in values if not is_tensor(v)):
-        found = of_sizes(lambda *parts: np.stack(parts), *values)
+    if axis == 0 and not any(isinstance(v, tuple) or getattr(v, "ndim", 0) for v in values):
+        found = of_sizes(lambda *parts: list(parts), *values)
         if found is not None:
             return found
     return ops.stack(same(*values), axis=axes(axis))
@@ -52,7 +53,7 @@ def stack(values: Any, axis: Any = 0, name: str | None = None) -> Any:
 @operation("tf.unstack")
 def unstack(value: Any, num: Any = None, axis: Any = 0, name: str | None = None) -> Any:
     """`tf.unstack`: a list."""
-    if of_sizes(np.sum, value) is not None:
+    if of_sizes(itself, value) is not None:
         return list(value)
     x, axis = tensor(value), axes(axis)
     length = x.shape[axis]
@@ -77,7 +78,7 @@ def split(
     x, axis = tensor(value), axes(axis)
     n = len(x.shape)
     length = ops.shape(x)[axis]
-    if np.ndim(static(num_or_size_splits)) == 0:  # type: ignore[arg-type]
+    if isinstance(num_or_size_splits, int) or np.ndim(static(num_or_size_splits)) == 0:
         count = size(num_or_size_splits)
         if isinstance(length, int) and length % count:
             raise ValueError(f"tf.split: an axis of {length} is not {count} equal parts.")
@@ -140,7 +141,7 @@ _tensor = tensor
 @operation("tf.reverse")
 def reverse(tensor: Any, axis: Any, name: str | None = None) -> Any:
     """`tf.reverse`."""
-    found = of_sizes(np.flip, tensor)
+    found = of_sizes(lambda n: n[::-1], tensor)
     if found is not None:
         return found
     return ops.flip(_tensor(tensor), axis=axes(axis))
@@ -159,7 +160,8 @@ def roll(input: Any, shift: Any, axis: Any, name: str | None = None) -> Any:
 @operation("tf.repeat")
 def repeat(input: Any, repeats: Any, axis: Any = None, name: str | None = None) -> Any:
     """`tf.repeat`: a number of times, or a number for each entry."""
-    x, counts = tensor(input), ints(repeats) if np.ndim(repeats) else size(repeats)
+    single = isinstance(repeats, int) or np.ndim(static(repeats)) == 0
+    x, counts = tensor(input), size(repeats) if single else ints(repeats)
     if axis is None:
         x, axis = ops.reshape(x, (-1,)), 0
     if isinstance(counts, tuple):
@@ -172,7 +174,7 @@ def repeat(input: Any, repeats: Any, axis: Any = None, name: str | None = None) 
 def slice_(input_: Any, begin: Any, size: Any, name: str | None = None) -> Any:
     """`tf.slice`: from `begin`, of `size`, where -1 is all the rest."""
     starts, sizes = ints(begin), ints(size)
-    if of_sizes(np.sum, input_) is not None:
+    if of_sizes(itself, input_) is not None:
         return input_[starts[0] : None if sizes[0] == -1 else starts[0] + sizes[0]]
     x = tensor(input_)
     if any(is_tensor(start) for start in starts):
@@ -195,7 +197,7 @@ def strided_slice(
     """`tf.strided_slice`, without masks."""
     begins, ends = ints(begin), ints(end)
     steps = (1,) * len(begins) if strides is None else ints(strides)
-    if of_sizes(np.sum, input_) is not None:
+    if of_sizes(itself, input_) is not None:
         return input_[begins[0] : ends[0] : steps[0]]
     x = tensor(input_)
     return x[tuple(slice(*cut) for cut in zip(begins, ends, steps, strict=True))]

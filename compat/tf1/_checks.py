@@ -11,12 +11,12 @@ from keras import ops
 
 from .._dispatch import operation
 from ._dtypes import as_name
-from ._tensors import same, static, tensor
+from ._tensors import same, seen, static, tensor
 
 
 def _fails(found: Any) -> bool:
     """Whether a condition is seen not to hold; what is traced is not checked."""
-    known = static(found)
+    known = seen(found)
     return known is not None and not bool(np.all(known))
 
 
@@ -30,9 +30,11 @@ def _assertion(name: str, holds: Callable[..., Any], count: int) -> Callable[...
         given = [arguments[k] for k in ("x", "y")[:count]]
         values = same(*given) if count == 2 else [tensor(given[0])]
         if _fails(holds(*values)):
-            seen = ", ".join(str(static(v)) for v in values)
+            shown = ", ".join(str(seen(v)) for v in values)
             message = rest.get("message")
-            raise ValueError(f"tf.{name} does not hold: {message + ': ' if message else ''}{seen}.")
+            raise ValueError(
+                f"tf.{name} does not hold: {message + ': ' if message else ''}{shown}."
+            )
         return None
 
     function.__name__ = name
@@ -81,33 +83,16 @@ def verify_tensor_all_finite(
 def Assert(condition: Any, data: Any, summarize: Any = None, name: str | None = None) -> Any:
     """`tf.Assert`: checked where the condition can be seen."""
     if _fails(condition):
-        raise ValueError(f"tf.Assert does not hold: {[str(static(x)) for x in data]}.")
+        raise ValueError(f"tf.Assert does not hold: {[str(seen(x)) for x in data]}.")
     return None
-
-
-@operation("tf.Print")
-def Print(
-    input_: Any,
-    data: Any,
-    message: str | None = None,
-    first_n: Any = None,
-    summarize: int = 3,
-    name: str | None = None,
-) -> Any:
-    """`tf.Print`: the input; `data` is printed where it can be seen."""
-    seen = [static(x) for x in data]
-    if all(value is not None for value in seen):
-        parts = "".join(f"[{' '.join(map(str, np.ravel(v)[:summarize]))}]" for v in seen)
-        print(f"{message or ''}{parts}", file=sys.stderr)
-    return input_
 
 
 @operation("tf.print")
 def print_(*inputs: Any, **kwargs: Any) -> Any:
     """`tf.print`: printed where it can be seen."""
-    seen = [x if isinstance(x, str) else static(x) for x in inputs]
-    if all(value is not None for value in seen):
-        print(*seen, file=sys.stderr)
+    found = [x if isinstance(x, str) else seen(x) for x in inputs]
+    if all(value is not None for value in found):
+        print(*found, file=sys.stderr)
 
 
 @operation("tf.py_func")
@@ -126,14 +111,14 @@ def py_function(func: Callable[..., Any], inp: Any, Tout: Any, name: str | None 
 
 
 def _call(func: Any, inp: Any, Tout: Any, function: str, read: Any) -> Any:
-    seen = [static(x) for x in inp]
-    if any(value is None for value in seen):
+    arrays = [static(x) for x in inp]
+    if any(array is None for array in arrays):
         raise ValueError(
             f"{function}: a compiled function cannot call Python for values. Write "
             f"{getattr(func, '__name__', func)!r} with tf functions, or run eagerly: "
             "`compile(..., run_eagerly=True)`."
         )
-    found = func(*(seen if read is not None else [tensor(x) for x in inp]))
+    found = func(*(arrays if read is not None else [tensor(x) for x in inp]))
     if isinstance(Tout, (list, tuple)):
         if not isinstance(found, (list, tuple)):
             found = [found]

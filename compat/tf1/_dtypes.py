@@ -115,8 +115,9 @@ def as_name(dtype: Any) -> str:
     """The name of a dtype of TF, Keras, NumPy, Python or a backend."""
     if isinstance(dtype, str):
         return {"half": "float16", "double": "float64"}.get(str(dtype), str(dtype))
-    if dtype in (float, int, bool):  # TF's choice, where NumPy's is 64 bits wide
-        return {float: "float32", int: "int32", bool: "bool"}[dtype]
+    for kind, name in ((float, "float32"), (int, "int32"), (bool, "bool")):
+        if dtype is kind:  # TF's choice, where NumPy's is 64 bits wide
+            return name
     if isinstance(dtype, type) and issubclass(dtype, np.generic):
         dtype = np.dtype(dtype)
     return str(keras.backend.standardize_dtype(dtype))

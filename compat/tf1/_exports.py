@@ -1,5 +1,5 @@
-"""The names of graph mode: what `tf.Session`, `tf.get_variable`, `tf.contrib.layers.xavier_initializer`
-are here, and where they stand."""
+"""The names of graph mode and where they stand: `tf.Session`, `tf.train.Saver`,
+`tf.contrib.layers.xavier_initializer`."""
 
 import sys
 from types import ModuleType
@@ -37,7 +37,7 @@ _PLACES: tuple[tuple[Any, str], ...] = (
     ),
     (_control, "case cond control_dependencies group"),
     (_gradients, "gradients"),
-    (_graph, "Graph Operation Tensor get_default_graph reset_default_graph"),
+    (_graph, "Graph Operation get_default_graph reset_default_graph"),
     (_graph_loss, "GraphLoss"),
     (
         _initializers,

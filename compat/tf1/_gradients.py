@@ -11,7 +11,8 @@ from keras import ops
 from portable_losses import _backend
 
 from . import _infer
-from ._graph import Computed, Graph, Node, Operation, get_default_graph
+from ._computed import GATHERS, Computed
+from ._graph import Graph, Node, Operation, get_default_graph
 from ._run import Frame, Ref
 from ._sources import Identity, as_node
 from ._variables import Variable, Write
@@ -86,7 +87,7 @@ class Again(Frame):
     itself computes are moved by `shifts`, so that their own part counts and that of others."""
 
     def __init__(self, outer: Frame, xs: dict[Node, Any], shifts: dict[Node, Any]):
-        super().__init__(outer.store, xs, outer, outer.frozen)
+        super().__init__(outer.store, xs, outer, frozen=True)  # what was written stays as it is
         self.shifts = shifts
         self.record = outer.record
 
@@ -146,6 +147,20 @@ class Gradient(Operation):
             for x, shifted in zip(start, self.shifted, strict=True)
         ]
         return _backend.value_and_gradient(objective, start)[1]
+
+    def rows_of(self, x: Node) -> list[Any] | None:
+        """The rows that are read of a variable, if nothing else is read of it: TF1's gradient is
+        then `IndexedSlices`, and some optimizers leave the other rows alone."""
+        aliases, rows = {x}, []
+        for op in self.path.operations:
+            if not aliases.isdisjoint(op.inputs):
+                if isinstance(op, Identity):
+                    aliases.update(op.outputs)
+                elif isinstance(op, Computed) and op.old_name in GATHERS and len(op.args) == 2:
+                    rows.append(op.args[1])
+                else:
+                    return None
+        return rows or None
 
     def _start(self, frame: Frame, x: Node) -> Any:
         """The value of `x` that the path consumed."""

@@ -79,13 +79,13 @@ class Trace:
 
     def _loss(self, loss: "GraphLoss", leaves: list[Any]) -> Node:
         found = leaves[loss.loss_output] if loss.loss_output < len(leaves) else None
-        good = isinstance(found, Node) and found.dtype.is_floating
-        if not good or isinstance(found, Variable) or isinstance(found.op, Write):
-            raise ValueError(
-                f"The function {loss.function_name!r} must return the loss, alone or first of "
-                f"several. Received: {leaves}. `loss_output` says which of them is the loss."
-            )
-        return found
+        if isinstance(found, Node) and found.dtype.is_floating:
+            if not isinstance(found, Variable) and not isinstance(found.op, Write):
+                return found
+        raise ValueError(
+            f"The function {loss.function_name!r} must return the loss, alone or first of "
+            f"several. Received: {leaves}. `loss_output` says which of them is the loss."
+        )
 
     def never_run(self) -> list[Write]:
         """The updates that are made and do not run, in training either."""
@@ -214,9 +214,9 @@ class GraphLoss(StatefulLoss):
             trace = self._trace(label, self.label_dtype, tuple(y_pred_shape)[1:])
         except Exception as error:
             error.add_note(
-                f"Raised while {self.function_name!r} was called to make its variables, with labels "
-                f"of shape {(None, *label)} and dtype {self.label_dtype}, and predictions of shape "
-                f"{tuple(y_pred_shape)}. `label_shape` and `label_dtype` say what labels are."
+                f"Raised while {self.function_name!r} was called to make its variables, with "
+                f"labels of shape {(None, *label)} and dtype {self.label_dtype}, and predictions "
+                f"of shape {tuple(y_pred_shape)}. `label_shape` and `label_dtype` say what labels are."
             )
             raise
         for name, variable in trace.variables.items():

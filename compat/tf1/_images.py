@@ -7,6 +7,8 @@ import numpy as np
 from keras import ops
 
 from .._dispatch import operation
+from ._arrays import pad
+from ._dtypes import DTYPES, as_name
 from ._math import absolute, convert
 from ._reductions import mean, total
 from ._tensors import dtype_of, is_floating, same, tensor
@@ -21,8 +23,6 @@ def convert_image_dtype(
     image: Any, dtype: Any, saturate: bool = False, name: str | None = None
 ) -> Any:
     """`tf.image.convert_image_dtype`, to floats in [0, 1] and among floats."""
-    from ._dtypes import DTYPES, as_name
-
     x = tensor(image)
     if is_floating(x):
         if "float" not in as_name(dtype):
@@ -36,8 +36,6 @@ def _as_floats(images: Any, most: Any) -> tuple[Any, Any]:
     x = tensor(images)
     if is_floating(x):
         return x, most
-    from ._dtypes import DTYPES
-
     top = DTYPES[dtype_of(x)].max
     return convert(x, "float32") / top, most / top
 
@@ -145,8 +143,6 @@ def _halved(x: Any) -> Any:
 @operation("tf.image.sobel_edges")
 def sobel_edges(image: Any) -> Any:
     """`tf.image.sobel_edges`: (N, H, W, C, 2), the slopes downwards and to the right."""
-    from ._arrays import pad
-
     x = pad(tensor(image), [[0, 0], [1, 1], [1, 1], [0, 0]], mode="REFLECT")
     down = np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]], "float32")
     return ops.stack([filtered(x, down), filtered(x, down.T)], axis=-1)
@@ -179,5 +175,7 @@ def rgb_to_grayscale(images: Any, name: str | None = None) -> Any:
     x = tensor(images)
     if not is_floating(x):
         raise ValueError("tf.image.rgb_to_grayscale: cast the image to floats first.")
-    weights = ops.cast(ops.convert_to_tensor(np.float32([0.2989, 0.587, 0.114])), dtype_of(x))
+    weights = ops.cast(
+        ops.convert_to_tensor(np.array([0.2989, 0.587, 0.114], "float32")), dtype_of(x)
+    )
     return total(x * weights, -1, True)

@@ -81,8 +81,8 @@ def evaluate(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     specs = [x for x in leaves_of((args, kwargs)) if isinstance(x, keras.KerasTensor)]
     with computing():
         if not specs:
-            found = function(*args, **kwargs)
-            return replace(found, as_view)
+            with _backend.at_once():
+                return replace(function(*args, **kwargs), as_value)
 
         def call(*tensors: Any) -> Any:
             given = dict(zip(map(id, specs), tensors, strict=True))
@@ -98,6 +98,14 @@ def as_view(value: Any) -> View:
     if keras.ops.is_tensor(value) or isinstance(value, keras.Variable):
         return keras.KerasTensor(tuple(value.shape), dtype=dtype_of(value))
     return value
+
+
+def as_value(value: Any) -> View:
+    """What is known, with its value where a shape may be made of it."""
+    view = as_view(value)
+    if isinstance(view, keras.KerasTensor) and ("float" not in dtype_of(view) or not view.shape):
+        return np.asarray(keras.ops.convert_to_numpy(value))
+    return view
 
 
 def evaluate_roughly(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:

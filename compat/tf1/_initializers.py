@@ -158,7 +158,8 @@ class identity_initializer(Initializer):
         self.gain, self.dtype = gain, dtype
 
     def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Any:
-        eye = self.gain * np.eye(*_sizes(shape))
+        rows, columns = _sizes(shape)
+        eye = self.gain * np.eye(rows, columns)
         return constant(eye.astype(as_name(dtype or self.dtype)), name="eye")
 
 

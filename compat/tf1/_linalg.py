@@ -6,7 +6,7 @@ import numpy as np
 from keras import ops
 
 from .._dispatch import operation
-from ._tensors import dtype_of, same, tensor
+from ._tensors import dtype_of, ints, same, tensor
 
 
 def _turned(x: Any) -> Any:
@@ -54,8 +54,9 @@ def matvec(a: Any, b: Any, transpose_a: bool = False, name: str | None = None) -
 @operation("tf.tensordot")
 def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Any:
     """`tf.tensordot`."""
-    over = np.asarray(axes).tolist()
-    return ops.tensordot(*same(a, b), axes=over)
+    if not isinstance(axes, int):
+        axes = [part if isinstance(part, int) else list(ints(part)) for part in axes]
+    return ops.tensordot(*same(a, b), axes=axes)
 
 
 @operation("tf.einsum")

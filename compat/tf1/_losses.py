@@ -159,7 +159,8 @@ def _loss(name: str, entries: Callable[..., Any], *settings: tuple[str, Any]) ->
         unknown = [key for key in kwargs if key not in order or key in given]
         if len(args) > len(order) or unknown:
             raise TypeError(f"tf.losses.{name} takes {', '.join(order)}. Received: {unknown}.")
-        given = {"weights": 1.0, "reduction": Reduction.SUM_BY_NONZERO_WEIGHTS} | given | kwargs
+        usual: dict[str, Any] = {"weights": 1.0, "reduction": Reduction.SUM_BY_NONZERO_WEIGHTS}
+        given = usual | given | kwargs
         given.pop("scope", None)
         collection = given.pop("loss_collection", LOSSES)
         missing = [key for key in order[:2] if key not in given]

@@ -1,21 +1,21 @@
 """Arithmetic, entry by entry: `tf.add`, `tf.exp`, `tf.maximum`, ..., with TF's gradients."""
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from keras import ops
 
 from .._dispatch import operation
 from ._dtypes import as_dtype, as_name
-from ._tensors import dtype_of, is_floating, of_sizes, same, tensor
+from ._tensors import by_entry, dtype_of, is_floating, itself, of_sizes, same, tensor
 
 
 def _binary(
     name: str, compute: Callable[[Any, Any], Any], sizes: Callable[..., Any] | None = None
 ) -> Callable[..., Any]:
     def function(x: Any, y: Any, name: str | None = None) -> Any:
-        found = None if sizes is None else of_sizes(sizes, x, y)
+        found = None if sizes is None else of_sizes(by_entry(sizes), x, y)
         return compute(*same(x, y)) if found is None else found
 
     function.__name__ = name
@@ -137,15 +137,15 @@ def _floor_quotient(x: Any, y: Any) -> Any:
     return ops.floor(x / y) if is_floating(x) else ops.floor_divide(x, y)
 
 
-add = _binary("add", lambda x, y: x + y, np.add)
-subtract = _binary("subtract", lambda x, y: x - y, np.subtract)
-multiply = _binary("multiply", _times, np.multiply)
+add = _binary("add", lambda x, y: x + y, operator.add)
+subtract = _binary("subtract", lambda x, y: x - y, operator.sub)
+multiply = _binary("multiply", _times, operator.mul)
 divide = _binary("divide", true_quotient)
 truediv = _binary("truediv", true_quotient)
 realdiv = _binary("realdiv", lambda x, y: x / y)
-div = _binary("div", _quotient, np.floor_divide)
-floordiv = _binary("floordiv", _floor_quotient, np.floor_divide)
-floormod = _binary("floormod", _remainder, np.mod)
+div = _binary("div", _quotient, operator.floordiv)
+floordiv = _binary("floordiv", _floor_quotient, operator.floordiv)
+floormod = _binary("floormod", _remainder, operator.mod)
 truncatediv = _binary("truncatediv", truncated_quotient)
 truncatemod = _binary("truncatemod", _truncated_remainder)
 div_no_nan = _binary("div_no_nan", quotient_or_zero)
@@ -153,8 +153,8 @@ multiply_no_nan = _binary("multiply_no_nan", _nothing_where_zero)
 xlogy = _binary("xlogy", _x_log_y)
 xdivy = _binary("xdivy", _x_by_y)
 pow = _binary("pow", _power)
-maximum = _binary("maximum", larger, np.maximum)
-minimum = _binary("minimum", smaller, np.minimum)
+maximum = _binary("maximum", larger, max)
+minimum = _binary("minimum", smaller, min)
 squared_difference = _binary("squared_difference", lambda x, y: ops.square(x - y))
 atan2 = _binary("atan2", ops.arctan2)
 equal = _binary("equal", ops.equal)
@@ -247,7 +247,7 @@ def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
     if to in ("int32", "int64"):
         if type(x) is float:  # what becomes of a size that is divided
             return int(x)
-        found = of_sizes(lambda n: n, x)
+        found = of_sizes(itself, x)
         if found is not None:
             return found
     return convert(x, to)

@@ -12,11 +12,12 @@ import numpy as np
 from keras import ops
 
 from .._dispatch import Deferred, operation
-from ._indexing import add_up, confusion_matrix
+from ._indexing import confusion_matrix, top_k
 from ._losses import broadcast_weights
 from ._math import absolute, convert, larger, quotient_or_zero, safe_sqrt, smaller
 from ._reductions import total
-from ._tensors import dtype_of, same, static, tensor
+from ._segments import add_up
+from ._tensors import dtype_of, same, seen, tensor
 from ._variables import GraphKeys, Variable, assign_add
 
 EPSILON = 1e-7
@@ -128,9 +129,11 @@ def _counts_at(labels: Any, predictions: Any, thresholds: Any, weights: Any = No
 
 
 def _require_probabilities(predictions: Any) -> None:
-    seen = static(predictions)
-    if seen is not None and seen.size and not (seen.min() >= 0 and seen.max() <= 1):
-        raise ValueError(f"predictions must be in [0, 1]. Received: {seen.min()} to {seen.max()}.")
+    found = seen(predictions)
+    if found is not None and found.size and not (found.min() >= 0 and found.max() <= 1):
+        raise ValueError(
+            f"predictions must be in [0, 1]. Received: {found.min()} to {found.max()}."
+        )
 
 
 def _thresholds(num_thresholds: int, thresholds: Sequence[float] | None = None) -> list[float]:
@@ -244,8 +247,6 @@ def _class_mean(sums: Any, num_classes: int | None = None) -> Any:
 
 def _hits(labels: Any, predictions: Any, k: int, class_id: Any = None, weights: Any = None) -> Any:
     """(hits, relevant) of the k largest predictions, for labels (N,) or (N, L)."""
-    from ._indexing import top_k
-
     y, x = convert(labels, "int32"), tensor(predictions)
     if len(y.shape) == len(x.shape) - 1:
         y = ops.expand_dims(y, -1)

@@ -1,4 +1,4 @@
-"""Moving averages and rates that decay: `tf.train.ExponentialMovingAverage`, `exponential_decay`."""
+"""Moving averages, and learning rates that decay: `tf.train.ExponentialMovingAverage`, ..."""
 
 import math
 from collections.abc import Callable

@@ -11,7 +11,7 @@ from ._indexing import require_in_range
 from ._math import absolute, larger, safe_sqrt, smaller
 from ._reductions import log_sum_exp, mean, total
 from ._tensors import axes as _axes
-from ._tensors import dtype_of, either, is_floating, same, static, tensor
+from ._tensors import dtype_of, either, is_floating, same, seen, tensor
 
 
 def _activation(name: str, compute: Callable[[Any], Any]) -> Callable[..., Any]:
@@ -228,7 +228,7 @@ def dropout(
     if (keep_prob is None) == (rate is None):
         raise ValueError("tf.nn.dropout: give one of keep_prob and rate.")
     share = rate if keep_prob is None else 1 - keep_prob
-    known = static(share)
+    known = seen(share)
     if known is not None and not 0 <= known < 1:
         raise ValueError(f"tf.nn.dropout: rate must be in [0, 1). Received: {known}.")
     x = tensor(x)

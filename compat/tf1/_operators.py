@@ -17,7 +17,7 @@ def _pair(x: Any, y: Any) -> tuple[Any, Any]:
     """Both as tensors of one dtype: numbers take that of the tensor, two tensors must agree."""
     first = next(v for v in (x, y) if hasattr(v, "dtype"))
     dtype = str(keras.backend.standardize_dtype(first.dtype))
-    return tuple(_in(v, dtype) for v in (x, y))  # type: ignore[return-value]
+    return tuple(_in(v, dtype) for v in (x, y))
 
 
 def _in(x: Any, dtype: str) -> Any:
@@ -148,4 +148,4 @@ def _slices(x: Any, *parts: Any) -> Any:
 
 
 OP_NAMES["tf.Tensor.slices"] = "strided_slice"
-Node.__getitem__ = _slice  # type: ignore[attr-defined]
+setattr(Node, "__getitem__", _slice)  # noqa: B010

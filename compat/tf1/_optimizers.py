@@ -6,7 +6,7 @@ from typing import Any
 from keras import ops
 
 from ._control import control_dependencies, group
-from ._gradients import gradients
+from ._gradients import Gradient, gradients
 from ._graph import Node, Operation
 from ._initializers import constant_initializer
 from ._sources import as_node, constant
@@ -15,6 +15,9 @@ from ._variables import Variable, Write, assign_add, trainable_variables
 
 class Optimizer:
     """`tf.train.Optimizer`."""
+
+    # Whether rows of a variable that a step does not read keep their state, too.
+    leaves_rows = False
 
     GATE_NONE, GATE_OP, GATE_GRAPH = 0, 1, 2
 
@@ -118,23 +121,29 @@ class Optimizer:
     def _update(self, gradient: Node, variable: Variable, settings: list[Node]) -> Any:
         slots = [self._slots[variable, slot] for slot in self._slot_names()]
         shared = self._shared()
-        change = self._change(slots, shared)
+        rows: list[Any] = []
+        if self.leaves_rows and isinstance(gradient.op, Gradient):
+            rows = gradient.op.rows_of(variable) or []
+        change = self._change(slots, len(rows))
         kind = f"Apply{type(self).__name__.removesuffix('Optimizer')}"
-        given = (gradient, *settings, *shared)
+        given = (gradient, *rows, *settings, *shared)
         name = f"update_{variable.op.name}/{kind}"
         return Update(kind, variable, change, given, name, slots).outputs[0]
 
     def _shared(self) -> list[Variable]:
         return []
 
-    def _change(self, slots: list[Variable], shared: list[Variable]) -> Callable[..., None]:
+    def _change(self, slots: list[Variable], count: int) -> Callable[..., None]:
         formula = self._formula
 
         def change(store: Any, variable: Variable, gradient: Any, *given: Any) -> None:
             before = [store.read(v) for v in (variable, *slots)]
             dtype = before[0].dtype
-            given = tuple(ops.cast(x, dtype) for x in given)
-            after = formula(ops.cast(gradient, dtype), *before, *given)
+            settings = [ops.cast(x, dtype) for x in given[count:]]
+            after = formula(ops.cast(gradient, dtype), *before, *settings)
+            if count:
+                read = _read(given[:count], before[0])
+                after = tuple(ops.where(read, a, b) for a, b in zip(after, before, strict=True))
             for v, value in zip((variable, *slots), after, strict=True):
                 store.write(v, value)
 
@@ -152,6 +161,14 @@ class Optimizer:
 
     def variables(self) -> list[Variable]:
         return list(self._slots.values())
+
+
+def _read(rows: Any, table: Any) -> Any:
+    """Which rows of a table are among `rows`, to be broadcast over it."""
+    flat = ops.concatenate([ops.reshape(ops.cast(x, "int32"), (-1,)) for x in rows], axis=0)
+    ones = ops.ones_like(flat, dtype="float32")
+    hits = ops.segment_sum(ones, flat, num_segments=table.shape[0]) > 0
+    return ops.reshape(hits, (-1,) + (1,) * (len(table.shape) - 1))
 
 
 class Update(Write):
@@ -175,12 +192,14 @@ class GradientDescentOptimizer(Optimizer):
     def _settings(self) -> list[Any]:
         return [self.rate]
 
-    def _formula(self, g: Any, w: Any, rate: Any) -> tuple[Any, ...]:  # type: ignore[override]
+    def _formula(self, g: Any, w: Any, rate: Any) -> tuple[Any, ...]:
         return (w - rate * g,)
 
 
 class MomentumOptimizer(Optimizer):
     """`tf.train.MomentumOptimizer`: a = momentum * a + g, w - rate * a."""
+
+    leaves_rows = True
 
     def __init__(
         self,
@@ -199,7 +218,7 @@ class MomentumOptimizer(Optimizer):
     def _slot_names(self) -> dict[str, float]:
         return {"momentum": 0.0}
 
-    def _formula(self, g: Any, w: Any, a: Any, rate: Any, momentum: Any) -> tuple[Any, ...]:  # type: ignore[override]
+    def _formula(self, g: Any, w: Any, a: Any, rate: Any, momentum: Any) -> tuple[Any, ...]:
         a = momentum * a + g
         step = g + momentum * a if self.nesterov else a
         return w - rate * step, a
@@ -228,7 +247,7 @@ class AdagradOptimizer(Optimizer):
     def _slot_names(self) -> dict[str, float]:
         return {"accumulator": self.start}
 
-    def _formula(self, g: Any, w: Any, a: Any, rate: Any) -> tuple[Any, ...]:  # type: ignore[override]
+    def _formula(self, g: Any, w: Any, a: Any, rate: Any) -> tuple[Any, ...]:
         a = a + g * g
         return w - rate * g / ops.sqrt(a), a
 
@@ -236,6 +255,8 @@ class AdagradOptimizer(Optimizer):
 class RMSPropOptimizer(Optimizer):
     """`tf.train.RMSPropOptimizer`: m = decay * m + (1 - decay) * g², less the mean's square if
     `centered`; a = momentum * a + rate * g / √(m + ε), w - a. The mean square starts at 1."""
+
+    leaves_rows = True
 
     def __init__(
         self,
@@ -258,7 +279,7 @@ class RMSPropOptimizer(Optimizer):
         mean = {"mg": 0.0} if self.centered else {}
         return {"rms": 1.0, **mean, "momentum": 0.0}
 
-    def _formula(self, g: Any, w: Any, m: Any, *rest: Any) -> tuple[Any, ...]:  # type: ignore[override]
+    def _formula(self, g: Any, w: Any, m: Any, *rest: Any) -> tuple[Any, ...]:
         *mean, a, rate, decay, momentum, epsilon = rest
         m = m + (1 - decay) * (g * g - m)
         spread = m
@@ -302,7 +323,7 @@ class AdamOptimizer(Optimizer):
     def _shared(self) -> list[Variable]:
         return self.powers
 
-    def _formula(self, g: Any, w: Any, m: Any, v: Any, *rest: Any) -> tuple[Any, ...]:  # type: ignore[override]
+    def _formula(self, g: Any, w: Any, m: Any, v: Any, *rest: Any) -> tuple[Any, ...]:
         rate, beta1, beta2, epsilon, power1, power2 = rest
         m = m + (1 - beta1) * (g - m)
         v = v + (1 - beta2) * (g * g - v)

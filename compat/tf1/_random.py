@@ -4,6 +4,8 @@ TensorFlow's own numbers come from its own generator, and no backend has it: wit
 repeats itself here, and does not repeat what it drew in TensorFlow.
 """
 
+import inspect
+from collections import Counter
 from typing import Any
 
 import keras
@@ -12,7 +14,7 @@ from keras import ops
 
 from .._dispatch import operation, seed
 from ._dtypes import as_name
-from ._graph import Graph, Operation, get_default_graph
+from ._graph import Operation, get_default_graph
 from ._names import OP_NAMES
 from ._shapes import TensorShape
 from ._tensors import ints, tensor
@@ -30,20 +32,24 @@ class RunSeed(keras.random.SeedGenerator):
         return found
 
 
-def seeds_of(graph: Graph, operations: list[Operation], generator: np.random.Generator) -> Any:
-    """Seeds for the random operations of a run, `(operations, 2)`."""
-    drawn = generator.integers(0, 2**31, (len(operations), 2), dtype="int64").astype("uint32")
+def seeds_of(
+    operations: list[Any], generator: np.random.Generator, draws: Counter[Operation]
+) -> np.ndarray:
+    """Seeds for the random operations of a run, `(operations, 2)`. One with a seed of its own draws
+    a sequence that depends on that and on how often it drew in the session."""
+    seeds = generator.integers(0, 2**31, (len(operations), 2), dtype="int64").astype("uint32")
     for i, op in enumerate(operations):
-        own = getattr(op, "seed", None)
-        if own is not None:  # a seed of its own: a sequence that depends on it alone
-            op.runs = getattr(op, "runs", 0) + 1  # type: ignore[attr-defined]
-            drawn[i] = (own % 2**31, op.runs)  # type: ignore[attr-defined]
-    return drawn
+        given = inspect.signature(op.function).bind_partial(*op.args, **op.kwargs).arguments
+        if given.get("seed") is not None:
+            draws[op] += 1
+            seeds[i] = (int(given["seed"]) % 2**31, draws[op])
+    return seeds
 
 
 def set_random_seed(seed: int) -> None:
     """`tf.set_random_seed`: runs of this graph in a new session repeat themselves."""
-    get_default_graph().seed = int(seed)
+    graph = get_default_graph()
+    graph.seed, graph.in_use = int(seed), True
 
 
 def _sizes(shape: Any) -> tuple[Any, ...]:

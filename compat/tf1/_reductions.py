@@ -1,16 +1,16 @@
 """Sums over axes: `tf.reduce_sum`, `tf.argmax`, `tf.cumsum`, with TF's dtypes and TF1's names."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from keras import ops
 
 from .._dispatch import operation
 from ._dtypes import as_name
 from ._math import absolute, safe_sqrt
 from ._tensors import axes as _axes
-from ._tensors import dtype_of, either, is_floating, of_sizes, tensor
+from ._tensors import dtype_of, either, is_floating, of_sizes, size, tensor
 from ._tensors import tensor as _tensor
 
 
@@ -94,7 +94,8 @@ def _reduction(name: str, compute: Callable[..., Any], kind: str = "numbers") ->
         over = _axes(axis, reduction_indices)
         keep = bool(either(keepdims, keep_dims, "keepdims and keep_dims", False))
         if old_name in _OF_SIZES and over in (None, 0, -1, (0,), (-1,)) and not keep:
-            found = of_sizes(_OF_SIZES[old_name], input_tensor)
+            whole = _OF_SIZES[old_name]
+            found = of_sizes(lambda n: whole(n if isinstance(n, list) else [n]), input_tensor)
             if found is not None:
                 return found
         return reduce(input_tensor, over, keep)
@@ -105,11 +106,11 @@ def _reduction(name: str, compute: Callable[..., Any], kind: str = "numbers") ->
 
 
 # Of a shape, they give a size: `tf.reduce_prod(tf.shape(x)[1:])`.
-_OF_SIZES = {
-    "reduce_sum": np.sum,
-    "reduce_prod": np.prod,
-    "reduce_max": np.max,
-    "reduce_min": np.min,
+_OF_SIZES: dict[str, Any] = {
+    "reduce_sum": sum,
+    "reduce_prod": math.prod,
+    "reduce_max": max,
+    "reduce_min": min,
 }
 
 
@@ -200,7 +201,7 @@ def _running(name: str, compute: Callable[..., Any], start: int) -> Callable[...
         reverse: bool = False,
         name: str | None = None,
     ) -> Any:
-        return run(x, _axes(axis), exclusive, reverse)
+        return run(x, size(axis), exclusive, reverse)
 
     function.__name__ = name
     function.__doc__ = f"`tf.{name}`: along axis 0 unless another is given."

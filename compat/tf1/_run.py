@@ -19,7 +19,8 @@ from portable_losses import _backend
 
 from .._dispatch import computing, drawing
 from . import _infer
-from ._graph import GATHERS, Computed, Node, Operation, as_numpy
+from ._computed import GATHERS, Computed, as_numpy
+from ._graph import Node, Operation
 from .errors import InaccessibleTensorError
 
 

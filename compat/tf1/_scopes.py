@@ -62,11 +62,11 @@ class VariableScope:
 
 
 def _scopes(graph: Graph) -> list[VariableScope]:
-    return graph.variable_store.setdefault("scopes", [VariableScope()])  # type: ignore[no-any-return]
+    return graph.variable_store.setdefault("scopes", [VariableScope()])
 
 
 def _made(graph: Graph) -> dict[str, Variable]:
-    return graph.variable_store.setdefault("made", {})  # type: ignore[no-any-return]
+    return graph.variable_store.setdefault("made", {})
 
 
 def get_variable_scope() -> VariableScope:
@@ -153,18 +153,18 @@ def get_variable(
     the scope does not reuse, found where it does; anything else is an error, as in TF1."""
     scope = get_variable_scope()
     getter = custom_getter or scope.custom_getter
-    settings = dict(
-        shape=shape,
-        dtype=dtype,
-        initializer=initializer,
-        regularizer=regularizer,
-        trainable=trainable,
-        collections=collections,
-        use_resource=use_resource,
-    )
+    settings = {
+        "shape": shape,
+        "dtype": dtype,
+        "initializer": initializer,
+        "regularizer": regularizer,
+        "trainable": trainable,
+        "collections": collections,
+        "use_resource": use_resource,
+    }
     full = f"{scope.name}/{name}" if scope.name else name
     if getter is not None:
-        return getter(_get, full, **settings)  # type: ignore[no-any-return]
+        return getter(_get, full, **settings)
     return _get(full, **settings)
 
 

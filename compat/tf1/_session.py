@@ -1,6 +1,8 @@
 """`tf.Session`: values for the variables of a graph, and runs of it."""
 
 import contextlib
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +17,7 @@ from ._graph import Graph, Node, Operation, _sessions, get_default_graph
 from ._random import RunSeed, seeds_of
 from ._run import Frame, Plan, Values, is_known
 from ._shapes import TensorShape
-from ._variables import Captured, Variable
+from ._variables import Captured, Variable, assign
 
 
 class Program:
@@ -56,6 +58,7 @@ class Session:
         self._programs: dict[Any, Program] = {}
         seed = self.graph.seed
         self._generator = np.random.default_rng(seed)
+        self._draws: Counter[Operation] = Counter()
         self._closed = False
 
     def run(
@@ -132,11 +135,13 @@ class Session:
         if program is None:
             program = self._programs[key] = Program(plan, nodes, fed_nodes, reads)
         values = [self._values[v] if v in self._values else v.keras.value for v in reads]
-        seeds = seeds_of(self.graph, plan.random, self._generator)
+        seeds = seeds_of(plan.random, self._generator, self._draws)
         results, written, shown = program.run(values, list(fed.values()), seeds)
         for variable, value in zip(plan.written, written, strict=True):
             if value is not None:
                 self._set(variable, value)
+        for message, printed in zip(program.messages, shown, strict=True):
+            print(message + "".join(f"[{_as_numpy(x)}]" for x in printed), file=sys.stderr)
         return [_as_numpy(program.constant.get(i, value)) for i, value in enumerate(results)]
 
     def _has(self, variable: Variable) -> bool:
@@ -234,7 +239,15 @@ def _fed(node: Node, value: Any) -> Any:
             f"Cannot feed value of shape {tuple(array.shape)} for Tensor {node.name!r}, which has "
             f"shape {str(TensorShape(node.shape))!r}, made at {node.op.where()}."
         )
-    return keras.ops.convert_to_tensor(array, dtype=dtype)
+    here = _backend.available(dtype)
+    if here != dtype and "int" in dtype and isinstance(array, np.ndarray) and array.size:
+        low, high = np.iinfo(here).min, np.iinfo(here).max
+        if array.min() < low or array.max() > high:
+            raise ValueError(
+                f"{node.name!r} was fed integers beyond {here}, in which this backend keeps "
+                f"{dtype}. Ask JAX for 64 bits: jax.config.update('jax_enable_x64', True)."
+            )
+    return keras.ops.convert_to_tensor(array, dtype=here)
 
 
 def _as_numpy(x: Any) -> Any:
@@ -251,20 +264,22 @@ def get_default_session() -> Session | None:
 
 
 def graph_function(graph: Graph, inputs: Any, outputs: Any, updates: Any) -> Callable[..., Any]:
-    """A function that feeds `inputs`, returns the values of `outputs` and runs `updates`, in the
-    default session or in one of its own that it keeps."""
+    """A function of the values of `inputs` that returns those of `outputs`, in their structure, and
+    then runs `updates`: operations, or pairs of a variable and its new value. It runs in the
+    default session, or in one of its own that it keeps."""
     own: list[Session] = []
-    inputs, outputs = list(inputs), list(outputs)
+    fed = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    with graph.as_default(), graph.control_dependencies(_infer.leaves_of(outputs)):
+        pairs = [assign(*x).op if isinstance(x, tuple) else x for x in updates or ()]
 
-    def call(given: Any) -> list[Any]:
+    def call(given: Any) -> Any:
         session = get_default_session()
         if session is None or session.graph is not graph:
             if not own:
                 own.append(Session(graph=graph))
             session = own[0]
-        found, _ = session.run(
-            [outputs, list(updates or ())], dict(zip(inputs, given, strict=True))
-        )
-        return list(found)
+        given = list(given) if isinstance(given, list | tuple) else [given]
+        feed = dict(zip(fed, given, strict=True))
+        return session.run([outputs, pairs], feed)[0]
 
     return call

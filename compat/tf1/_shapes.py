@@ -64,7 +64,9 @@ class TensorShape:
             dims = dims.dims
         elif dims is not None and not isinstance(dims, Iterable):
             dims = [dims]
-        self.dims = None if dims is None else tuple(dimension(d) for d in dims)
+        self.dims: tuple[Any, ...] | None = (
+            None if dims is None else tuple(dimension(d) for d in dims)
+        )
 
     @property
     def ndims(self) -> int | None:

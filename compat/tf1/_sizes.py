@@ -85,6 +85,10 @@ def _rank(input: Any) -> Any:
     return len(tensor(input).shape)
 
 
+def _listed(n: Any) -> list[int]:
+    return n if isinstance(n, list) else [n]
+
+
 def known(sizes: Any) -> Any:
     """A shape that an operation of a model can take: a plain tuple, in which a size that is only
     known when the model runs is -1."""
@@ -104,7 +108,9 @@ def known(sizes: Any) -> Any:
 @operation("tf.reshape")
 def _reshape(tensor_: Any, shape: Any) -> Any:
     sizes = ints(shape)
-    found = of_sizes(lambda n: np.reshape(n, sizes), tensor_) if len(sizes) < 2 else None
+    found = None
+    if len(sizes) < 2:  # a size as a vector, or the other way round
+        found = of_sizes(lambda n: _listed(n) if sizes else _listed(n)[0], tensor_)
     return ops.reshape(tensor(tensor_), sizes) if found is None else found
 
 
@@ -119,8 +125,8 @@ def expand_dims(input: Any, axis: Any = None, name: str | None = None, dim: Any 
     axis = axes(axis, dim)
     if axis is None:
         raise ValueError("tf.expand_dims: an axis must be given.")
-    found = of_sizes(lambda n: np.reshape(n, (1,)), input) if np.isscalar(input) else None
-    if found is not None:
+    found = of_sizes(lambda n: [n], input) if not isinstance(input, tuple) else None
+    if found is not None and not getattr(input, "ndim", 0):
         return found
     return ops.expand_dims(tensor(input), axis[0] if isinstance(axis, tuple) else axis)
 
@@ -216,7 +222,7 @@ def range_(
         start, limit = 0, start
     ends = []
     for end in (start, limit, delta):
-        found = static(end)
+        found = None if isinstance(end, (int, float)) else static(end)
         if found is None:
             ends.append(end)
             continue

@@ -7,8 +7,9 @@ import numpy as np
 
 from .. import _dispatch
 from . import _infer
+from ._computed import as_argument
 from ._dtypes import as_name
-from ._graph import Graph, Node, Operation, Tensor, as_argument, building, get_default_graph
+from ._graph import Graph, Node, Operation, Tensor, building, get_default_graph
 from ._run import Ref
 from ._shapes import TensorShape, shape_list
 from .errors import InvalidArgumentError

@@ -20,6 +20,7 @@ from . import (
     _nn,
     _random,
     _reductions,
+    _segments,
     _sizes,
     _sources,
     _windows,
@@ -75,12 +76,13 @@ _PLACES: tuple[tuple[Any, str, str], ...] = (
         "scatter_nd searchsorted sort tensor_scatter_nd_add tensor_scatter_nd_sub "
         "tensor_scatter_nd_update unique unique_with_counts",
     ),
+    (_indexing, "* math", "bincount confusion_matrix invert_permutation"),
     (
-        _indexing,
+        _segments,
         "* math",
-        "bincount confusion_matrix invert_permutation segment_max segment_mean segment_min "
-        "segment_prod segment_sum unsorted_segment_max unsorted_segment_mean unsorted_segment_min "
-        "unsorted_segment_prod unsorted_segment_sqrt_n unsorted_segment_sum",
+        "segment_max segment_mean segment_min segment_prod segment_sum unsorted_segment_max "
+        "unsorted_segment_mean unsorted_segment_min unsorted_segment_prod unsorted_segment_sqrt_n "
+        "unsorted_segment_sum",
     ),
     (_indexing, "nn math", "in_top_k top_k"),
     (
@@ -134,7 +136,7 @@ _PLACES: tuple[tuple[Any, str, str], ...] = (
     (
         _checks,
         "*",
-        "Print custom_gradient function py_func py_function verify_tensor_all_finite",
+        "custom_gradient function py_func py_function verify_tensor_all_finite",
     ),
     (
         _losses,
@@ -246,7 +248,14 @@ def _names() -> dict[str, Any]:
 NAMES = _names()
 
 # Modules of TensorFlow that old code reached into: views of the whole.
-_INNER = ("array_ops", "math_ops", "nn_ops", "control_flow_ops", "linalg_ops", "random_ops")
+_INNER: tuple[str, ...] = (
+    "array_ops",
+    "math_ops",
+    "nn_ops",
+    "control_flow_ops",
+    "linalg_ops",
+    "random_ops",
+)
 _INNER += ("check_ops", "clip_ops", "gen_array_ops", "gen_math_ops")
 
 
@@ -272,7 +281,7 @@ def put_into(package: ModuleType, names: dict[str, Any]) -> None:
 
 def namespace(package: ModuleType, path: list[str]) -> ModuleType:
     """The namespace at a path below a package, made where it is not there."""
-    found = package
+    found: Any = package
     for part in path:
         inside = vars(found).get(part)
         # Not a module of Python's that was imported under that name, such as `math`.

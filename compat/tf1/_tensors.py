@@ -77,17 +77,29 @@ def is_floating(x: Any) -> bool:
     return "float" in dtype_of(x)
 
 
-def array(x: Any) -> np.ndarray:
-    """Numbers of Python or NumPy with the dtype that TensorFlow gives them."""
-    found = np.asarray(x)
-    numpy_says = isinstance(x, (np.ndarray, np.generic)) or any(
-        isinstance(leaf, np.generic | np.ndarray) for leaf in keras.tree.flatten(x)
-    )
-    if not numpy_says and found.dtype == np.float64:
-        return found.astype("float32")
-    if not numpy_says and found.dtype == np.int64 and np.all(np.abs(found) < 2**31):
-        return found.astype("int32")
-    return found
+_KINDS = "bool uint8 int8 uint16 int16 int32 uint32 int64 uint64 float16 float32 float64".split()
+_RANKS = {kind: rank for rank, kind in enumerate(_KINDS)}
+
+
+def kind_of(x: Any) -> str:
+    """The dtype that TensorFlow gives numbers of Python or NumPy. (In Python alone: Dynamo cannot
+    ask an array for its dtype.)"""
+    if isinstance(x, (list, tuple)):
+        ranks = [_RANKS[kind_of(v)] for v in x]
+        return _KINDS[max(ranks)] if ranks else "float32"
+    if isinstance(x, (np.ndarray, np.generic)):
+        return str(x.dtype)
+    if isinstance(x, bool):
+        return "bool"
+    if isinstance(x, int):
+        return "int32" if -(2**31) <= x < 2**31 else "int64"
+    return "float32"
+
+
+def _has_numpy(x: Any) -> bool:
+    if isinstance(x, (list, tuple)):
+        return any(_has_numpy(v) for v in x)
+    return isinstance(x, (np.ndarray, np.generic))
 
 
 def _holds_tensors(x: Any) -> bool:
@@ -103,16 +115,13 @@ def tensor(x: Any, dtype: Any = None) -> Any:
     elif is_tensor(x):
         found = ops.convert_to_tensor(x)
     else:
-        found = ops.convert_to_tensor(array(x) if dtype is None else np.asarray(x, as_numpy(dtype)))
+        name = kind_of(x) if dtype is None else as_name(dtype)
+        if _has_numpy(x) and name != "bfloat16":
+            x = np.asarray(x, name)
+        found = ops.convert_to_tensor(list(x) if isinstance(x, Shape) else x, dtype=name)
     if dtype is not None and dtype_of(found) != as_name(dtype):
         found = ops.cast(found, as_name(dtype))
     return found
-
-
-def as_numpy(dtype: Any) -> str | None:
-    """A dtype's name where NumPy knows it."""
-    name = as_name(dtype)
-    return None if name == "bfloat16" else name
 
 
 def same(*given: Any) -> list[Any]:
@@ -136,23 +145,25 @@ def same(*given: Any) -> list[Any]:
 def _like(x: Any, dtype: str) -> Any:
     if is_tensor(x) or _holds_tensors(x):
         return tensor(x)
-    fits = "float" in dtype or np.asarray(x).dtype.kind in "iub"
+    fits = "float" in dtype or "float" not in kind_of(x)
     return tensor(x, dtype if fits else None)
 
 
-def static(x: Any) -> Any:
-    """The values as a NumPy array, or None in a trace."""
+def seen(x: Any) -> Any:
+    """The values as a NumPy array where a look costs nothing, or None: for checks."""
     if isinstance(x, keras.KerasTensor):
         return None
     if not (is_tensor(x) or _holds_tensors(x)):
         return np.asarray(x)
-    x = tensor(x)
-    found = _backend.concrete(x)
-    if found is None:
-        try:
-            found = np.asarray(ops.convert_to_numpy(x))
-        except Exception:  # each backend has its own error for a traced tensor
-            return None
+    return _backend.concrete(tensor(x))
+
+
+def static(x: Any) -> Any:
+    """The values as a NumPy array, or None in a trace: for what a shape depends on."""
+    found = seen(x)
+    if found is None and not isinstance(x, keras.KerasTensor):
+        x = tensor(x)
+        found = None if _backend.is_traced(x) else np.asarray(ops.convert_to_numpy(x))
     return found
 
 
@@ -167,34 +178,54 @@ def values(x: Any, function: str, instead: str) -> np.ndarray:
     return np.asarray(found)
 
 
-def is_traced(x: Any) -> bool:
-    return is_tensor(x) and static(x) is None
-
-
 def ints(x: Any) -> tuple[Any, ...]:
     """A shape, a permutation or sizes, as a tuple of ints; what is traced stays a tensor."""
     if isinstance(x, (list, tuple)):
         return tuple(size(v) for v in x)
     found = static(x)
     if found is None:
-        return x  # type: ignore[no-any-return]  # TensorFlow takes a tensor for a shape
+        return x  # TensorFlow takes a tensor for a shape
     return tuple(int(v) for v in np.reshape(found, -1))
 
 
 def of_sizes(compute: Callable[..., Any], *given: Any) -> Any:
-    """`compute` of sizes, which are Python's or NumPy's ints, so that a shape made of them is
-    known in a trace; None if one of `given` is no size. A `Shape` stays one."""
+    """`compute` of sizes, each an int or a list of ints, so that a shape made of them is known in a
+    trace; None if one of `given` is no size. A `Shape` stays one, and NumPy's stay NumPy's."""
+    plain: list[Any] = []
     for x in given:
-        if isinstance(x, bool) or not (
-            isinstance(x, (int, np.integer))
-            or (isinstance(x, Shape) and all(isinstance(n, (int, np.integer)) for n in x))
-            or (isinstance(x, np.ndarray) and x.ndim <= 1 and x.dtype.kind == "i")
-        ):
+        if isinstance(x, Shape) and all(isinstance(n, int) for n in x):
+            plain.append([int(n) for n in x])
+        elif isinstance(x, int) and not isinstance(x, bool):
+            plain.append(int(x))
+        elif isinstance(x, (np.ndarray, np.generic)) and x.ndim <= 1 and x.dtype.kind == "i":
+            plain.append(x.tolist())
+        else:
             return None
-    found = np.asarray(compute(*(np.asarray(x, "int32") for x in given)))
+    found = compute(*plain)
     if any(isinstance(x, (np.ndarray, np.generic)) for x in given):
-        return found.astype("int32")
-    return Shape(found.tolist()) if found.ndim else found.item()
+        return np.asarray(found, "int32")
+    return Shape(found) if isinstance(found, list) else found
+
+
+def by_entry(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A function of two ints, of lists of them too."""
+
+    def compute(x: Any, y: Any) -> Any:
+        if not isinstance(x, list) and not isinstance(y, list):
+            return function(x, y)
+        n = max(len(v) for v in (x, y) if isinstance(v, list))
+        x, y = (v * n if len(v) == 1 else v for v in (_listed(x), _listed(y)))
+        return [function(a, b) for a, b in zip(x, y, strict=True)]
+
+    return compute
+
+
+def _listed(x: Any) -> list[Any]:
+    return x if isinstance(x, list) else [x]
+
+
+def itself(x: Any) -> Any:
+    return x
 
 
 def size(x: Any) -> Any:
@@ -216,10 +247,10 @@ def axes(axis: Any, old: Any = None) -> int | tuple[int, ...] | None:
         raise ValueError(f"`axis` and its older name are both given: {axis} and {old}.")
     if axis is None or isinstance(axis, int):
         return axis
+    if isinstance(axis, (list, tuple)):
+        return tuple(size(v) for v in axis)
     found = np.asarray(static(axis))
-    if found.ndim == 0:
-        return int(found)
-    return tuple(int(v) for v in found)
+    return int(found) if found.ndim == 0 else tuple(found.tolist())
 
 
 def either(new: Any, old: Any, names: str, default: Any = None) -> Any:

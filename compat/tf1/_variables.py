@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from portable_losses import _backend
+
 from . import _infer
 from ._dtypes import as_name
 from ._graph import Graph, Node, Operation, Tensor, get_default_graph
@@ -130,7 +132,7 @@ class Variable(Node):
             self.views, self.unshaped = initial.views, str(initial.dtype)
             if expected_shape is not None:
                 self.set_shape(expected_shape)
-            self.initializer = Write("Assign", self, _assign, (initial,), "Assign", True)
+            self.initializer: Operation = Write("Assign", self, _assign, (initial,), "Assign", True)
             self._read = Identity(graph, self, "read").outputs[0]
         if collections is None:
             collections = [GraphKeys.GLOBAL_VARIABLES]
@@ -203,7 +205,7 @@ def captured(graph: Graph, variable: keras.Variable) -> Captured:
     """The node of a Keras variable in a graph, the same each time."""
     if id(variable) not in graph.captured:
         graph.captured[id(variable)] = Captured(graph, variable)
-    return graph.captured[id(variable)]  # type: ignore[no-any-return]
+    return graph.captured[id(variable)]
 
 
 class InitializedValue(Operation):
@@ -233,7 +235,7 @@ class IsInitialized(Operation):
 
 
 def _assign(store: Any, variable: Variable, value: Any) -> None:
-    store.write(variable, ops.cast(value, str(variable.dtype)))
+    store.write(variable, ops.cast(value, _backend.available(str(variable.dtype))))
 
 
 def _assign_add(store: Any, variable: Variable, value: Any) -> None:

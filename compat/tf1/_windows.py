@@ -6,7 +6,7 @@ import numpy as np
 from keras import ops
 
 from .._dispatch import operation
-from ._tensors import dtype_of, either, same, tensor
+from ._tensors import dtype_of, either, ints, same, tensor
 
 
 def _format(data_format: str | None) -> str:
@@ -18,7 +18,7 @@ def _of_space(sizes: Any, layout: str, what: str) -> tuple[int, ...]:
     """The two sizes of [1, a, b, 1], of (a, b), or of one number."""
     if sizes is None:
         return (1, 1)
-    given = [int(n) for n in np.reshape(sizes, -1)]
+    given = [sizes] if isinstance(sizes, int) else list(ints(sizes))
     if len(given) == 1:
         given *= 2
     if len(given) == 4:

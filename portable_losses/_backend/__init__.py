@@ -11,6 +11,7 @@ Each backend has a module with the same functions:
   `table[rows] = values`, with rows that are all different;
 * `concrete(tensor)`: the values as a NumPy array, or None while they are being traced (or where
   a look would stall an accelerator);
+* `is_traced(tensor)`: whether the tensor has no values yet, so that no look can tell them;
 * `traces_without(variable, tensor)`: whether `tensor` is traced by a function of which `variable`
   is no input, so that an update would be thrown away when the trace ends;
 * `squared_distances(x, y)`: `‖x − y‖²` of rows, `(N, d)` and `(M, d)` to `(N, M)`, as sums of
@@ -27,6 +28,7 @@ Each backend has a module with the same functions:
 * `compiled(function)`: `function` of nested tensors, as a program for each choice of shapes and
   dtypes; on PyTorch, as it is and without a gradient;
 * `at_once()`: a context in which operations on values that are known are computed, not traced;
+* `available(dtype)`: in which dtype it has what is asked for in `dtype`: JAX keeps 64 bits in 32;
 * `snapshot(tensor)`: the tensor, safe from later updates in place of the variable it belongs to;
 * `replicas()`: how many replicas run side by side, each on its share of the batch; gradients
   are summed over them, so a mean over the share is divided by their number;
@@ -63,10 +65,12 @@ def _load() -> Any:
 
 _module = _load()
 at_once = _module.at_once
+available = _module.available
 canonical_dtype = _module.canonical_dtype
 compiled = _module.compiled
 concrete = _module.concrete
 count_below = _module.count_below
+is_traced = _module.is_traced
 map_blocks = _module.map_blocks
 nearest_above = _module.nearest_above
 print_values = _module.print_values
@@ -165,12 +169,14 @@ __all__ = [
     "Variable",
     "add_rows",
     "at_once",
+    "available",
     "canonical_dtype",
     "compiled",
     "concrete",
     "count_below",
     "get_logits",
     "is_lost",
+    "is_traced",
     "map_blocks",
     "nearest_above",
     "output_spec",

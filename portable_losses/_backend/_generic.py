@@ -38,8 +38,16 @@ def concrete(tensor: Tensor) -> np.ndarray | None:
         return None
 
 
+def is_traced(tensor: Tensor) -> bool:
+    return concrete(tensor) is None
+
+
 def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False
+
+
+def available(dtype: str) -> str:
+    return dtype
 
 
 def at_once() -> Any:

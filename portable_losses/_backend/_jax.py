@@ -40,10 +40,18 @@ def concrete(tensor: Tensor) -> np.ndarray | None:
     return np.asarray(tensor)
 
 
+def is_traced(tensor: Tensor) -> bool:
+    return isinstance(tensor, jax.core.Tracer)
+
+
 def traces_without(variable: Any, tensor: Tensor) -> bool:
     # The update would leave a dead tracer in the variable.
     traced = isinstance(tensor, jax.core.Tracer)
     return traced and not isinstance(variable.value, jax.core.Tracer)
+
+
+def available(dtype: str) -> str:
+    return str(jax.dtypes.canonicalize_dtype(dtype))
 
 
 def at_once() -> Any:

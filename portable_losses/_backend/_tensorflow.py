@@ -16,6 +16,10 @@ def replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
+def available(dtype: str) -> str:
+    return dtype
+
+
 def at_once() -> Any:
     return tf.init_scope()
 
@@ -86,6 +90,10 @@ def set_rows_in_place(value: Any, rows: Tensor, values: Tensor) -> bool:
 
 def concrete(tensor: Tensor) -> np.ndarray | None:
     return tensor.numpy() if isinstance(tensor, tf.Tensor) and hasattr(tensor, "numpy") else None
+
+
+def is_traced(tensor: Tensor) -> bool:
+    return concrete(tensor) is None
 
 
 def traces_without(variable: Any, tensor: Tensor) -> bool:

@@ -43,8 +43,16 @@ def concrete(tensor: Tensor) -> np.ndarray | None:
     return tensor.detach().numpy()
 
 
+def is_traced(tensor: Tensor) -> bool:
+    return torch.compiler.is_compiling() or tensor.device.type == "meta"
+
+
 def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False
+
+
+def available(dtype: str) -> str:
+    return dtype
 
 
 def at_once() -> Any:

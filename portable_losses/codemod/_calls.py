@@ -47,8 +47,8 @@ def _template(text: str) -> cst.BaseExpression:
 
 @functools.cache
 def _simple(row: Row) -> tuple[tuple[tuple[str, str], ...], tuple[cst.Arg, ...]] | None:
-    """`(new name, old name)` of each argument, in the order of the new function, with "" for what is
-    always added by name; and that."""
+    """`(new name, old name)` of each argument, in the order of the new function, with "" for what
+    is always added by name; and that."""
     template = _template(row.new)
     if row.parameters is None or not isinstance(template, cst.Call):
         return None
@@ -241,7 +241,7 @@ _ATOMS = (
 
 def atom(node: cst.BaseExpression) -> cst.BaseExpression:
     """In brackets, unless it is one thing already."""
-    if isinstance(node, _ATOMS) or getattr(node, "lpar", ()):
+    if isinstance(node, _ATOMS) or getattr(node, "lpar", None):
         return node
     return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
 

@@ -11,7 +11,6 @@
 | `single:x` | is no list |
 | `float:x` | shows no sign of integers; for the division, is surely a float |
 | `shape` | the call's value is used as a tuple only |
-| `notattribute` | no attribute of the call's value is read |
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ _SAME = {
     "concatenate", "concat", "stack", "gather", "clip", "clip_by_value", "maximum", "minimum",
 }  # fmt: skip
 _FLOATS = {
-    "mean", "reduce_mean", "exp", "log", "sqrt", "sigmoid", "softmax", "to_float", "epsilon", "l2_loss",
-    "log_softmax", "tanh", "reduce_logsumexp", "rsqrt", "norm",
+    "mean", "reduce_mean", "exp", "log", "sqrt", "sigmoid", "softmax", "to_float", "epsilon",
+    "l2_loss", "log_softmax", "tanh", "reduce_logsumexp", "rsqrt", "norm",
 }  # fmt: skip
 
 
@@ -49,8 +48,6 @@ def _holds(condition: str, bound: dict[str, cst.Arg], ctx: Context, ref: Referen
     what, _, name = condition.partition(":")
     if what == "shape":
         return used_as_tuple(ctx, ref.node if ref.call is None else ref.call)
-    if what == "notattribute":
-        return not isinstance(ctx.parent(ref.call or ref.node), cst.Attribute)
     value = bound[name].value if name in bound else None
     match what:
         case "has":
@@ -149,7 +146,8 @@ def _dtype_named(node: cst.BaseExpression, ctx: Context) -> str | None:
 
 # Calls that take a shape as their second argument, or first.
 _TAKE_SHAPES = {
-    "tf.reshape", "K.reshape", "tf.broadcast_to", "tf.zeros", "tf.ones", "tf.fill", "tf.tile", "len",
+    "tf.reshape", "K.reshape", "tf.broadcast_to", "tf.zeros", "tf.ones", "tf.fill", "tf.tile",
+    "len",
 }  # fmt: skip
 
 

@@ -1,7 +1,9 @@
 """`rewrite`: old source in, new source and a report out."""
 
+import ast
 import difflib
 import re
+import warnings
 from typing import Any
 
 import libcst as cst
@@ -49,12 +51,7 @@ def rewrite(source: str, *, path: str | None = None, target: str = "native") -> 
         raise ValueError(f"`target` must be one of {TARGETS}. Received: {target!r}.")
     if not OLD.search(source):
         return Result(source, False)
-    try:
-        module = cst.parse_module(source)
-    except cst.ParserSyntaxError as error:
-        where = f"{path}, line" if path else "Line"
-        message = f"{where} {error.raw_line}: not Python 3 ({error.message})."
-        raise ParseError(message, error.raw_line) from None
+    module = _parse(source, path)
     stars = {
         root: frozenset(s.split(".")[1] for s in tables.calls() if s.startswith(f"{root}."))
         for root in ("K", "tf")
@@ -68,6 +65,20 @@ def rewrite(source: str, *, path: str | None = None, target: str = "native") -> 
     return Result(
         new, new != source, _changes(source, new) if new != source else [], findings, _status(ctx)
     )
+
+
+def _parse(source: str, path: str | None) -> cst.Module:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # Python's own parser first: nested too deeply, LibCST's would end the process.
+            ast.parse(source)
+        return cst.parse_module(source)
+    except (SyntaxError, ValueError, MemoryError, RecursionError, cst.ParserSyntaxError) as error:
+        line = getattr(error, "lineno", None) or getattr(error, "raw_line", None) or 1
+        why = getattr(error, "msg", None) or getattr(error, "message", None) or error
+        where = f"{path}, line" if path else "Line"
+        raise ParseError(f"{where} {line}: not Python 3 ({why}).", line) from None
 
 
 def _apply(ctx: Context) -> str:

@@ -4,11 +4,13 @@
 ("item", a, index)  ("attribute", a, "name")  ("text", "anything else")
 """
 
+from typing import Any
+
 import libcst as cst
 
 from portable_losses.codemod._context import Context
 
-Formula = tuple[object, ...]
+Formula = tuple[Any, ...]
 _OPERATORS = {cst.Add: "+", cst.Subtract: "-", cst.Multiply: "*", cst.Divide: "/", cst.Power: "**"}
 # Functions that are operators.
 _FUNCTIONS = {
@@ -18,8 +20,8 @@ _FUNCTIONS = {
 # What changes neither value nor meaning here.
 _TRANSPARENT = {
     "tf.cast", "K.cast", "tf.reshape", "K.reshape", "K.flatten", "tf.to_float", "tf.to_int32",
-    "tf.to_int64", "tf.identity", "tf.convert_to_tensor", "tf.squeeze", "tf.expand_dims", "tf.constant",
-    "tf.stop_gradient", "K.stop_gradient",
+    "tf.to_int64", "tf.identity", "tf.convert_to_tensor", "tf.squeeze", "tf.expand_dims",
+    "tf.constant", "tf.stop_gradient", "K.stop_gradient",
 }  # fmt: skip
 
 
@@ -105,16 +107,10 @@ class Flow:
 def factors(formula: Formula) -> tuple[list[Formula], list[Formula]]:
     """What a product multiplies, and what it divides by."""
     if formula[0] in ("*", "/"):
-        up, down = factors(_inner(formula, 1))
-        up2, down2 = factors(_inner(formula, 2))
+        up, down = factors(formula[1])
+        up2, down2 = factors(formula[2])
         return (up + up2, down + down2) if formula[0] == "*" else (up + down2, down + up2)
     return [formula], []
-
-
-def _inner(formula: Formula, place: int) -> Formula:
-    inner = formula[place]
-    assert isinstance(inner, tuple)
-    return inner
 
 
 def contains(formula: object, wanted: Formula) -> bool:
@@ -136,8 +132,7 @@ def as_code(formula: Formula) -> str | None:
     if formula[0] == "name":
         return str(formula[1])
     if formula[0] == "number":
-        value = formula[1]
-        assert isinstance(value, float)
+        value: float = formula[1]
         return repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
     if formula[0] == "text":
         return str(formula[1])

@@ -26,22 +26,25 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var
   max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 .sum { display: flex; flex-wrap: wrap; gap: .75rem; padding: 0; list-style: none; }
-.sum li { border: 1px solid var(--line); border-radius: .5rem; padding: .6rem 1rem; min-width: 7rem; }
+.sum li { border: 1px solid var(--line); border-radius: .5rem; padding: .6rem 1rem;
+  min-width: 7rem; }
 .sum b { display: block; font-size: 1.5rem; line-height: 1.2; }
 .dim { color: var(--dim); }
 details { border: 1px solid var(--line); border-radius: .5rem; margin: .6rem 0; overflow: hidden; }
 summary { cursor: pointer; padding: .5rem .9rem; background: var(--soft); }
 summary code { font-weight: 600; }
 .body { padding: .25rem .9rem .75rem; }
-.tag { border-radius: 1rem; border: 1px solid; padding: 0 .55rem; font-size: .8rem; margin-left: .35rem;
-  white-space: nowrap; }
+.tag { border-radius: 1rem; border: 1px solid; padding: 0 .55rem; font-size: .8rem;
+  margin-left: .35rem; white-space: nowrap; }
 .native { color: var(--good); } .compat, .note { color: var(--mid); }
 .flagged, .check { color: var(--warn); } .stop, .error { color: var(--bad); }
 .unchanged { color: var(--dim); }
-table { border-collapse: collapse; width: 100%; } td { padding: .25rem .6rem .25rem 0; vertical-align: top; }
+table { border-collapse: collapse; width: 100%; }
+td { padding: .25rem .6rem .25rem 0; vertical-align: top; }
 td:first-child { white-space: nowrap; width: 1%; } tr + tr td { border-top: 1px solid var(--line); }
 pre { overflow-x: auto; font: 13px/1.45 ui-monospace, monospace; background: var(--soft);
-  border-radius: .4rem; padding: .5rem 0; } pre span { display: block; padding: 0 .75rem; white-space: pre; }
+  border-radius: .4rem; padding: .5rem 0; }
+pre span { display: block; padding: 0 .75rem; white-space: pre; }
 .add { background: var(--add); } .del { background: var(--del); } .at { color: var(--dim); }
 """
 
@@ -73,7 +76,8 @@ class Report:
         yield "<!DOCTYPE html><html lang=en><meta charset=utf-8>"
         yield "<meta name=viewport content='width=device-width'><title>Migration to Keras 3</title>"
         yield f"<style>{STYLE}</style><h1>Migration to Keras 3</h1><ul class=sum>"
-        yield f"<li><b>{counts['files']}</b>files</li><li><b>{counts['changed']}</b>with changes</li>"
+        for word, label in (("files", "files"), ("changed", "with changes")):
+            yield f"<li><b>{counts[word]}</b>{label}</li>"
         for word in ("native", "compat", "flagged"):
             label, meaning = WORDS[word]
             number = counts[f"definitions {word}"]

@@ -34,8 +34,8 @@ def apply(ctx: Context) -> None:
             fate = _fate(ctx, binding)
             if binding.value is not None:
                 _use(ctx, binding, fate)
-            if fate != "stay":
-                fates[binding] = fate  # type: ignore[assignment]
+            if not isinstance(fate, str):
+                fates[binding] = fate
     _name_compat(ctx, fates)
     provided = {new for b, new in fates.items() if new and ctx.names.scope_of[b] is ctx.names.top}
     added = [
@@ -64,8 +64,12 @@ def _fate(ctx: Context, binding: Binding) -> New | str | None:
     if binding.value is not None:
         return _alias_fate(ctx, binding, symbol, uses)
     if symbol in ("tf", "K"):
-        if "kept" in uses or "same" in uses or (symbol == "tf" and not uses):
+        if "kept" in uses or "same" in uses:
             return "stay"
+        if symbol == "tf" and not uses:
+            # Nothing needs it; but a module that is left alone keeps what it exports.
+            read = any(c.parts[0] == binding.name for c in ctx.names.chains.values())
+            return "stay" if read or not ctx.edits else None
         if "compat" in uses:
             return New(*COMPAT[symbol], binding.name)
         if uses:
@@ -161,7 +165,11 @@ def _name_compat(ctx: Context, fates: dict[Binding, New | None]) -> None:
             name = ctx.need(*COMPAT[root])
         text = f"{name}{rest}"
         if text != ".".join(parts):
-            ctx.edit(ref.node, lambda node, text=text: cst.parse_expression(text))
+            ctx.edit(ref.node, functools.partial(_parsed, text))
+
+
+def _parsed(text: str, old: cst.BaseExpression) -> cst.BaseExpression:
+    return cst.parse_expression(text)
 
 
 def _dotted(alias: cst.ImportAlias) -> str:
@@ -246,7 +254,7 @@ class _Statements:
                 and all(isinstance(s, cst.Import | cst.ImportFrom) for s in ln.body)
             ),
             None,
-        )  # type: ignore[attr-defined]
+        )
 
     def _rewrite(self, line: cst.CSTNode, statements: list[cst.CSTNode], extra: list[New]) -> None:
         kept: list[int] = []
@@ -261,7 +269,7 @@ class _Statements:
             news += [new for b in bindings if (new := self.fates[b]) is not None]
             if isinstance(small, cst.Import | cst.ImportFrom):
                 gone = {b.alias for b in bindings}
-                left = [a for a in small.names if a not in gone]  # type: ignore[union-attr]
+                left = [a for a in small.names if a not in gone]
                 if left:
                     edits[place] = small.with_changes(names=_last_without_comma(left))
                     kept.append(place)
@@ -322,7 +330,7 @@ class _Statements:
             return None
         module = cst.parse_expression(modules.pop())
         merged = [new for new in extra if new.module == ".".join(parts_of(module) or ())]
-        aliases = list(small.names)  # type: ignore[arg-type]
+        aliases = list(small.names)
         for new in merged:
             extra.remove(new)
             aliases[-1] = aliases[-1].with_changes(
@@ -335,7 +343,7 @@ class _Statements:
         root = _names.root(module)
         if root == "keras":
             new = moved(module)[0]
-            if new and not new.startswith("=") and new != ".".join(parts_of(star.module) or ()):  # type: ignore[arg-type]
+            if new and not new.startswith("=") and new != ".".join(parts_of(star.module) or ()):
                 self.ctx.edit(
                     star, lambda node: node.with_changes(module=cst.parse_expression(new))
                 )
@@ -376,7 +384,7 @@ class _Statements:
         target = body[place]
 
         def change(new: cst.BaseStatement) -> object:
-            lines = new.leading_lines  # type: ignore[attr-defined]
+            lines = new.leading_lines
             first = made[0].with_changes(
                 leading_lines=[ln for ln in lines if ln.comment is None][:1]
             )
@@ -408,7 +416,7 @@ def _alias(new: New) -> cst.ImportAlias:
     asname = f" as {new.local}" if new.local != new.name else ""
     made = cst.parse_statement(f"from m import {new.name}{asname}")
     assert isinstance(made, cst.SimpleStatementLine) and isinstance(made.body[0], cst.ImportFrom)
-    return made.body[0].names[0]  # type: ignore[index]
+    return made.body[0].names[0]
 
 
 def statements_of(news: Iterable[New]) -> list[cst.SimpleStatementLine]:

@@ -1,7 +1,7 @@
 """Which old name a dotted name means, however it is spelled.
 
-Symbols have three roots: `tf` (TensorFlow 1 and 2), `keras` (tf.keras and Keras itself) and `K` (the
-old backend).
+Symbols have three roots: `tf` (TensorFlow 1 and 2), `keras` (tf.keras and Keras itself) and `K`
+(the old backend).
 """
 
 import re

@@ -13,7 +13,6 @@ import libcst as cst
 
 from portable_losses.codemod import _names
 
-Import = cst.Import | cst.ImportFrom
 # The kinds of nodes that rules go through.
 KINDS = (cst.Call, cst.FunctionDef, cst.ClassDef, cst.Assign, cst.Attribute, cst.BinaryOperation)
 
@@ -25,7 +24,7 @@ class Binding:
     name: str
     symbol: str | None = None
     module: str | None = None  # the dotted module that an import names
-    statement: Import | None = None
+    statement: cst.Import | cst.ImportFrom | None = None
     alias: cst.ImportAlias | None = None
     value: "Chain | None" = None
 

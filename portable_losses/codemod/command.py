@@ -106,9 +106,10 @@ def _from_stdin(options: "_run.Options") -> "_run.Outcome":
     except ValueError as error:
         return _run.Outcome("-", error=f"-: {error}")
     changed = result.source != text.source
-    sources = (text.source, result.source) if changed else ("", "")
-    rest = (result.changes, result.findings, result.definitions)
-    return _run.Outcome("-", changed, False, "", *sources, *rest)
+    old, new = (text.source, result.source) if changed else ("", "")
+    return _run.Outcome(
+        "-", changed, False, "", old, new, result.changes, result.findings, result.definitions
+    )
 
 
 def _count(counts: Counter[str], outcome: "_run.Outcome") -> None:

@@ -1,5 +1,5 @@
-"""Old code and what becomes of it, rule by rule; and what holds for any code: a second rewrite changes
-nothing, and what is not touched keeps its bytes."""
+"""Old code and what becomes of it, rule by rule; and what holds for any code: a second rewrite
+changes nothing, and what is not touched keeps its bytes."""
 
 import ast
 import re
@@ -50,14 +50,8 @@ def test_lines_of_windows(snippet):
 
 def test_compat_changes_lines_of_imports_alone():
     old = SNIPPETS["focal_loss"]["before"]
-    new = rewrite(old, target="compat").source
-    changed = [
-        pair for pair in zip(old.split("\n"), new.split("\n"), strict=True) if len(set(pair)) > 1
-    ]
-    assert changed == [
-        ("import tensorflow as tf", "from portable_losses.compat import K"),
-        ("from keras import backend as K", "from portable_losses.compat import tf1 as tf"),
-    ] or all("import" in line for pair in changed for line in pair)
+    head = "from portable_losses.compat import tf1 as tf\nfrom portable_losses.compat import K\n"
+    assert rewrite(old, target="compat").source == head + old.split("\n", 2)[2]
 
 
 @pytest.mark.parametrize(
@@ -137,8 +131,8 @@ def test_one_call(old, new):
 
 def test_imports_are_merged_reused_and_removed():
     old = (
-        '"""Doc."""\n\nfrom __future__ import annotations\n\nimport numpy as np\nimport tensorflow as tf\n'
-        "from keras import backend as K, layers\nfrom keras import ops\n\n\n"
+        '"""Doc."""\n\nfrom __future__ import annotations\n\nimport numpy as np\n'
+        "import tensorflow as tf\nfrom keras import backend as K, layers\nfrom keras import ops\n\n\n"
         "def f(x):\n    return ops.log(tf.exp(K.sum(x)))\n\n\nd = layers.Dense(1)\n"
     )
     new = (
@@ -156,7 +150,7 @@ def test_tensorflow_stays_for_what_it_alone_has():
     result = rewrite(old)
     assert "import tensorflow as tf\n" in result.source
     assert "from portable_losses.compat import tf1\n" in result.source
-    assert "tf1.map_fn(ops.square, tf.data.peek(x))" in result.source
+    assert "tf1.map_fn(tf1.square, tf.data.peek(x))" in result.source
     assert [f.rule for f in result.findings] == ["tensorflow"]
     assert result.definitions == {"f": "flagged"}
 

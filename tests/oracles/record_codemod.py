@@ -93,13 +93,11 @@ def main():
             figure = evaluate(call, names)
             parts = figure if isinstance(figure, list) else [figure]
             for part, value in enumerate(parts):
-                figures["%d_%d" % (number, part)] = value
+                figures[f"{number}_{part}"] = value
         figures["calls"] = np.array(json.dumps(calls[section]))
         figures["versions"] = np.array(json.dumps(versions))
         figures.update(("input_" + key, value) for key, value in names.items())
-        np.savez_compressed(
-            os.path.join(options.out, "codemod_%s.npz" % section.lower()), **figures
-        )
+        np.savez_compressed(os.path.join(options.out, f"codemod_{section.lower()}.npz"), **figures)
         print(section, len(calls[section]))
 
 

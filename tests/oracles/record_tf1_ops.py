@@ -3,6 +3,8 @@
 Runs on Python 3.7 with TensorFlow 1.15 and NumPy alone. README.md says what the files hold.
 """
 
+# ruff: noqa: B905, UP032  # of later Pythons than this runs on
+
 import argparse
 import os
 
@@ -48,7 +50,7 @@ def record_calls():
             try:
                 results = session.run([nodes(one) for one in calls])
             except Exception as error:
-                raise RuntimeError("tf.{}: {}".format(name, error))
+                raise RuntimeError("tf.{}: {}".format(name, error)) from error
         recorded[name], layouts[name] = tf1_calls.pack(results)
     recorded["layout"] = tf1_calls.dump(layouts)
     return recorded
@@ -63,7 +65,7 @@ def record_streams():
             value, update = getattr(tf.metrics, name)(*given, **settings)
             session.run(tf.local_variables_initializer())
             updates = [session.run(update, dict(zip(given, batch))) for batch in batches]
-            key = "{:02}_{}".format(i, name)
+            key = f"{i:02}_{name}"
             recorded[key] = np.stack([session.run(value)]).astype("float64")
             if np.shape(updates[0]) == np.shape(recorded[key][0]):
                 recorded[key + "_updates"] = np.stack(updates).astype("float64")
@@ -80,7 +82,7 @@ def main():
     for name, recorded in [("calls", record_calls()), ("metrics", record_streams())]:
         path = os.path.join(folder, "tf1_ops_" + name + ".npz")
         np.savez_compressed(path, versions=versions(), **recorded)
-        print("{}: {} bytes".format(os.path.basename(path), os.path.getsize(path)))
+        print(f"{os.path.basename(path)}: {os.path.getsize(path)} bytes")
 
 
 if __name__ == "__main__":

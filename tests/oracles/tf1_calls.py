@@ -4,6 +4,8 @@
 NumPy alone, in the syntax of Python 3.7. An array is given as a tensor, anything else as it is.
 """
 
+# ruff: noqa: B905, RUF005  # of later Pythons than this runs on
+
 import json
 
 import numpy as np
@@ -121,15 +123,15 @@ def dump(layouts):
 # Arithmetic, entry by entry. x and y tie at the third entry; the last of y is 0 in some.
 
 X, Y = floats(-2.5, -0.5, 0.0, 1.0, 2.5, 7.0), floats(1.5, -0.5, 0.0, 2.0, -2.5, 3.0)
-I, J = ints(-7, -4, -1, 0, 3, 9), ints(2, -3, 4, 5, -2, 4)
+WHOLE, OTHER_WHOLE = ints(-7, -4, -1, 0, 3, 9), ints(2, -3, 4, 5, -2, 4)
 call("add subtract multiply maximum minimum squared_difference", X, Y, by_=(0, 1))
-call("add subtract multiply maximum minimum squared_difference", I, J)
+call("add subtract multiply maximum minimum squared_difference", WHOLE, OTHER_WHOLE)
 call("math.add math.multiply math.subtract", draw(1, 2, 3), draw(2, 3), by_=(0, 1))
 call("multiply add subtract", draw(3, 2, 2), 2.0, by_=(0,))
 call("subtract", 1.0, draw(3, 2, 2), by_=(1,))
 NONZERO = floats(1.5, -0.5, 0.25, 2.0, -2.5, 3.0)
 call("divide div truediv realdiv math.divide", X, NONZERO, by_=(0, 1))
-call("divide div truediv floordiv floormod mod truncatediv truncatemod", I, J)
+call("divide div truediv floordiv floormod mod truncatediv truncatemod", WHOLE, OTHER_WHOLE)
 call("floordiv floormod truncatemod", X, NONZERO)
 call("divide", X, Y)
 call("div_no_nan math.divide_no_nan", X, Y, by_=(0, 1))
@@ -141,7 +143,7 @@ call("pow math.pow", floats(0.0, -1.0, 2.0), 2.0, by_=(0,))
 call("pow", ints(2, 3, -2), 3)
 call("atan2", X, NONZERO, by_=(0, 1))
 call("equal not_equal less less_equal greater greater_equal", X, Y)
-call("math.equal math.less math.greater", I, 3)
+call("math.equal math.less math.greater", WHOLE, 3)
 call(
     "logical_and logical_or logical_xor",
     np.array([True, True, False]),
@@ -150,7 +152,7 @@ call(
 call("logical_not", np.array([True, False]))
 
 call("abs math.abs", floats(-2.0, 0.0, 3.0), by_=(0,))
-call("abs negative sign square", I)
+call("abs negative sign square", WHOLE)
 call("sign negative square floor ceil", floats(-2.5, 0.0, 1.2), by_=(0,))
 call("round rint", floats(-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 2.4))
 call("sqrt", floats(0.0, 0.25, 4.0), by_=(0,), safer_=True)
@@ -245,8 +247,8 @@ call("zeros ones", [2, 3])
 call("zeros ones", [2], Name("int32"))
 call("fill", [2, 2], 7)
 call("fill", [2], 1.5)
-call("zeros_like ones_like", I)
-call("zeros_like ones_like", I, dtype=Name("float32"))
+call("zeros_like ones_like", WHOLE)
+call("zeros_like ones_like", WHOLE, dtype=Name("float32"))
 call("range", 4)
 call("range", 2, 9, 3)
 call("range", 0.0, 1.0, 0.25)

@@ -1,11 +1,14 @@
 """TF1 programs: every way in which old code writes, wires and updates center loss.
 
-Each function takes `tf`, so that one and the same text runs in TensorFlow 1.15 (record_tf1_programs.py)
-and in `portable_losses.compat.tf1` (tests/compat/tf1). Nothing but `tf` is imported, for Python 3.7.
+Each function takes `tf`, so that one and the same text runs in TensorFlow 1.15, where
+record_tf1_programs.py records it, and in `portable_losses.compat.tf1` (tests/compat/tf1). Nothing is
+imported, and all is Python 3.7.
 
 A loss is `loss(tf, labels, features)`: ids `(N,)` and features `(N, D)`; it returns what the old
 function returned, the loss first.
 """
+
+# ruff: noqa: B905, RUF005, UP031
 
 CLASSES, ALPHA = 5, 0.5
 
@@ -124,7 +127,6 @@ def class_means(tf, labels, features):
     """U3, L7: the mean over the samples of a class."""
     centers = table(tf, features)
     own = tf.gather(centers, labels)
-    unique, position, count = tf.unique_with_counts(labels)
     total = tf.unsorted_segment_sum(own - features, labels, CLASSES)
     times = tf.unsorted_segment_sum(tf.ones_like(labels), labels, CLASSES)
     mean = total / tf.cast(tf.maximum(times, 1), tf.float32)[:, None]
@@ -276,8 +278,8 @@ RATE = 0.3  # of the optimizer
 
 
 def run(tf, program, batches):
-    """Each batch is (labels, features, training). Loss, gradient by the features and variables after
-    each, as a dict of lists; variables in runs of their own."""
+    """Each batch is (labels, features, training). The loss, its gradient by the features, and the
+    variables after each batch, as a dict of lists; variables in runs of their own."""
     size = batches[0][1].shape[1]
     with tf.Graph().as_default(), tf.Session() as session:
         labels = tf.placeholder(tf.int32, [None], name="labels")
@@ -308,8 +310,8 @@ def run(tf, program, batches):
 
 
 # Reads and writes -----------------------------------------------------------------------------
-# Each returns what is fetched, three times over; `v` starts at zero. What no edge orders is left out:
-# there TF1 reads before a write or after it, as it happens.
+# Each returns what is fetched, three times over; `v` starts at zero. What no edge orders is left
+# out: there TF1 reads before a write or after it, as it happens.
 
 
 def _v(tf, shape=(2, 1)):
@@ -425,4 +427,82 @@ def fetch_three_times(tf, program):
                 found["fetch_%d" % i] = [values[i] for values in runs]
         for variable in tf.global_variables():
             found["variable_" + variable.op.name] = [session.run(variable)]
+        return found
+
+
+# Training -------------------------------------------------------------------------------------
+
+
+def _optimizers(tf):
+    train = tf.train
+    return {
+        "gradient_descent": train.GradientDescentOptimizer(0.1),
+        "momentum": train.MomentumOptimizer(0.1, 0.9),
+        "nesterov": train.MomentumOptimizer(0.1, 0.9, use_nesterov=True),
+        "adagrad": train.AdagradOptimizer(0.3),
+        "adam": train.AdamOptimizer(0.05),
+        "rmsprop": train.RMSPropOptimizer(0.02, momentum=0.5),
+        "rmsprop_centered": train.RMSPropOptimizer(0.02, decay=0.7, centered=True),
+    }
+
+
+def train_by_each_optimizer(tf, steps=5):
+    """A matrix and rows of a table, by each optimizer: all global variables after each step."""
+    found = {}
+    for name in sorted(_optimizers(tf)):
+        with tf.Graph().as_default(), tf.Session() as session:
+            w = tf.get_variable("w", [2, 2], initializer=tf.constant_initializer([1.0, -2.0, 0.5]))
+            table = tf.get_variable("table", [4, 2], initializer=tf.ones_initializer())
+            x = tf.placeholder(tf.float32, [None, 2])
+            rows = tf.placeholder(tf.int32, [None])
+            loss = tf.reduce_mean(tf.square(tf.matmul(x, w) - tf.gather(table, rows)))
+            step = tf.train.get_or_create_global_step()
+            train = _optimizers(tf)[name].minimize(loss, global_step=step)
+            session.run(tf.global_variables_initializer())
+            for i in range(steps):
+                batch = [[1.0 + i, -1.0], [0.5, 2.0 - i], [0.25 * i, 1.0]]
+                session.run(train, {x: batch, rows: [i % 4, 0, i % 4]})
+                for variable in tf.global_variables():
+                    key = name + "/" + variable.op.name
+                    found.setdefault(key, []).append(session.run(variable))
+    return found
+
+
+def follow_by_averages(tf, steps=4):
+    """Moving averages, corrected at their start or not, and rates that decay."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [2])
+        step = tf.train.get_or_create_global_step()
+        v = tf.get_variable("v", [2], initializer=tf.constant_initializer(1.0))
+        mean = tf.get_variable("mean", [2], initializer=tf.zeros_initializer(), trainable=False)
+        plain = tf.get_variable("plain", [2], initializer=tf.zeros_initializer(), trainable=False)
+        moved = tf.assign(v, x)
+        average = tf.train.ExponentialMovingAverage(0.8)
+        early = tf.train.ExponentialMovingAverage(0.99, num_updates=step, name="early")
+        assign_moving_average = tf.python.training.moving_averages.assign_moving_average
+        with tf.control_dependencies([moved]):
+            updates = [
+                average.apply([v, tf.identity(v * 2.0, name="twice")]),
+                early.apply([v]),
+                assign_moving_average(mean, x, 0.9),
+                assign_moving_average(plain, x, 0.9, zero_debias=False),
+            ]
+        with tf.control_dependencies(updates):
+            count = tf.assign_add(step, 1)
+        rates = [
+            tf.train.exponential_decay(0.1, step, 2, 0.5),
+            tf.train.exponential_decay(0.1, step, 2, 0.5, staircase=True),
+            tf.train.polynomial_decay(0.1, step, 3, 0.01, power=2.0),
+            tf.train.inverse_time_decay(0.1, step, 2, 0.5),
+            tf.train.natural_exp_decay(0.1, step, 2, 0.5),
+            tf.train.cosine_decay(0.1, step, 3),
+            tf.train.piecewise_constant(step, [1, 2], [0.3, 0.2, 0.1]),
+        ]
+        session.run(tf.global_variables_initializer())
+        found = {"rates": []}
+        for i in range(steps):
+            found["rates"].append([float(rate) for rate in session.run(rates)])
+            session.run(count, {x: [1.0 + i, -2.0 * i]})
+            for variable in tf.global_variables():
+                found.setdefault(variable.op.name, []).append(session.run(variable))
         return found

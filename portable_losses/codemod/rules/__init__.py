@@ -17,6 +17,7 @@ from portable_losses.codemod.rules import (
     reset_states,
     shapes,
     state,
+    top_k,
     type_names,
 )
 
@@ -31,6 +32,7 @@ RULES = (
     reductions,
     keras_names,
     add_update,
+    top_k,
     calls,
     shapes,
     labels,

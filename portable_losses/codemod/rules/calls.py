@@ -140,7 +140,8 @@ def _say(ctx: Context, ref: Reference, row: tables.Row, bound: dict[str, cst.Arg
             ctx.silent(
                 ref.node,
                 "S14",
-                f"`{ref.symbol}`: {parameter.name}={parameter.default}, its default, is written out.",
+                f"`{ref.symbol}`: its default, {parameter.name}={parameter.default}, is "
+                "written out.",
             )
 
 
@@ -169,8 +170,8 @@ def through_compat(ctx: Context, ref: Reference, unknown: set[str]) -> None:
 
 
 DTYPES = (
-    "float16", "float32", "float64", "bfloat16", "half", "double", "int8", "int16", "int32", "int64",
-    "uint8", "uint16", "uint32", "uint64", "bool",
+    "float16", "float32", "float64", "bfloat16", "half", "double", "int8", "int16", "int32",
+    "int64", "uint8", "uint16", "uint32", "uint64", "bool",
 )  # fmt: skip
 
 

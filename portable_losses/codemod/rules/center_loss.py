@@ -43,11 +43,10 @@ def apply(ctx: Context) -> None:
 def recognise(ctx: Context, function: cst.FunctionDef) -> Variant | None:
     flow = Flow(ctx, function)
     update = next((c for c in flow.calls if c[1] in ("tf.scatter_sub", "tf.scatter_add")), None)
-    if update is None or not isinstance(update[2], tuple) or len(update[2]) < 3:
+    if update is None or len(update[2]) < 3:
         return None
-    centers, labels, step = update[2][:3]
-    assert isinstance(centers, tuple)
-    gathered = [c for c in flow.calls if c[1] in GATHERS and c[2][:1] == (centers,)]  # type: ignore[index]
+    centers, _, step = update[2][:3]
+    gathered = [c for c in flow.calls if c[1] in GATHERS and c[2][:1] == (centers,)]
     if centers[:1] != ("call",) or not gathered:
         return None
     near = gathered[0]
@@ -82,9 +81,7 @@ def _rule(step: Formula, near: Formula, added: bool) -> tuple[str | None, str | 
         one_more = counts[0][0] == "+" and ("number", 1.0) in counts[0]
         return ("count" if one_more else "mean"), as_code(rate)
     if rate[0] == "-" and rate[1] == ("number", 1.0):
-        kept = rate[2]
-        assert isinstance(kept, tuple)
-        return "sum", as_code(kept)
+        return "sum", as_code(rate[2])
     code = as_code(rate)
     return "sum", f"1 - {code}" if code else None
 
@@ -118,8 +115,7 @@ def _kind(core: Formula, near: Formula) -> str | None:
     if core[0] != "call":
         return None
     _, symbol, args, keywords = core
-    assert isinstance(args, tuple) and isinstance(keywords, tuple)
-    inner = args[0] if args else ("text", "")
+    inner: Formula = args[0] if args else ("text", "")
     if symbol == "tf.nn.l2_loss":
         return "half_sum" if _is_difference(inner, near) else None
     axis = len(args) > 1 or bool(keywords)
@@ -142,9 +138,9 @@ def _is_difference(formula: object, near: Formula) -> bool:
 
 
 def _classes(centers: Formula) -> str | None:
-    args, keywords = centers[2], dict(centers[3])  # type: ignore[call-overload]
+    args, keywords = centers[2], dict(centers[3])
     shape = keywords.get("shape")
-    if shape is None and isinstance(args, tuple):
+    if shape is None:
         shape = next((a for a in args if a[0] == "list"), None)
     if shape is None or shape[0] != "list" or len(shape) < 2:
         return None
@@ -153,7 +149,7 @@ def _classes(centers: Formula) -> str | None:
 
 def _initializer(centers: Formula) -> str:
     """What the centers start with, as code where it is not zeros; "?" where it is not known."""
-    keywords = dict(centers[3])  # type: ignore[call-overload]
+    keywords = dict(centers[3])
     start = keywords.get("initializer")
     if centers[1] == "K.zeros" or (start is None and centers[1] == "tf.Variable"):
         return "" if mentions(centers, "tf.zeros") or centers[1] == "K.zeros" else "?"

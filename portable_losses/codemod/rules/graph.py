@@ -5,8 +5,13 @@ import libcst as cst
 
 from portable_losses.codemod import tables
 from portable_losses.codemod._context import MODULE, Context
-from portable_losses.codemod._result import CHECK, STOP
+from portable_losses.codemod._result import CHECK
 
+# Their functions get tensors of a loop, and such a tensor is one of a graph too.
+LOOPS = (
+    "tf.map_fn", "tf.scan", "tf.foldl", "tf.foldr", "tf.while_loop", "tf.case", "tf.vectorized_map",
+    "K.map_fn", "K.foldl", "K.foldr", "K.rnn",
+)  # fmt: skip
 SESSIONS = ("tf.Session", "tf.InteractiveSession", "tf.train.MonitoredTrainingSession")
 
 
@@ -29,14 +34,14 @@ def is_graph(symbol: str) -> bool:
 def apply(ctx: Context) -> None:
     for ref in ctx.references:
         symbol = ctx.symbol(ref.node) or ref.symbol
-        if is_graph(symbol) or is_graph(symbol.rpartition(".")[0]):
+        if is_graph(symbol) or is_graph(symbol.rpartition(".")[0]) or symbol in LOOPS:
             ctx.graph.add(ref.definition)
         if symbol in SESSIONS and ref.call:
             ctx.find(
                 ref.node,
                 "session",
-                "The loop around `sess.run` stays and runs the graph through compat.tf1. In Keras 3 "
-                "it is `model.compile(optimizer, loss)` and `model.fit(x, y, epochs=..., "
+                "The loop around `sess.run` stays and runs the graph through compat.tf1. In "
+                "Keras 3 it is `model.compile(optimizer, loss)` and `model.fit(x, y, epochs=..., "
                 "batch_size=...)`; a loss with variables goes into "
                 "`portable_losses.training.LossModel(network, {output: loss})` first.",
                 CHECK,
@@ -51,13 +56,8 @@ def apply(ctx: Context) -> None:
                 CHECK,
             )
         elif symbol in ("tf.py_func", "tf.py_function", "tf.numpy_function"):
-            ctx.find(
-                ref.node,
-                "python function",
-                "Python called from a graph has no form that works on every backend: write it "
-                "with keras.ops.",
-                STOP,
-            )
+            text = "Python called on tensors does not compile: write it with keras.ops."
+            ctx.find(ref.node, "python function", text, CHECK)
     if ctx.target == "compat":
         ctx.graph |= {ref.definition for ref in ctx.references}
         return

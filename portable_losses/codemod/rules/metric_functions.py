@@ -124,8 +124,9 @@ def _directly(ctx: Context, name: cst.CSTNode, node: cst.CSTNode) -> bool:
 
 
 ENTRYWISE = (
-    "round", "clip", "clip_by_value", "cast", "abs", "square", "log", "exp", "greater", "less", "equal",
-    "multiply", "subtract", "add", "pow", "maximum", "minimum", "sigmoid", "greater_equal", "to_float",
+    "round", "clip", "clip_by_value", "cast", "abs", "square", "log", "exp", "greater", "less",
+    "equal", "multiply", "subtract", "add", "pow", "maximum", "minimum", "sigmoid", "greater_equal",
+    "to_float",
 )  # fmt: skip
 
 
@@ -165,7 +166,7 @@ def _guard(ctx: Context, function: cst.FunctionDef, y_true: str, y_pred: str) ->
         return
     ops = ctx.need("keras", "ops")
     lines = (
-        f"if len({y_true}.shape) == 1 and len({y_pred}.shape) == 2:  # what Keras 2 did to targets\n"
+        f"if len({y_true}.shape) == 1 and len({y_pred}.shape) == 2:  # as Keras 2 did\n"
         f"    {y_true} = {ops}.expand_dims({y_true}, -1)\n"
         f"{y_true} = {ops}.cast({y_true}, {y_pred}.dtype)\n"
     )

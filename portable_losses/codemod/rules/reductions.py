@@ -1,5 +1,7 @@
 """`Reduction.NONE` and `reduction="auto"`: Keras 3 takes plain strings and None."""
 
+import functools
+
 import libcst as cst
 
 from portable_losses.codemod import _names
@@ -23,7 +25,8 @@ def apply(ctx: Context) -> None:
         if is_enum and value in VALUES:
             text = VALUES[value]
             new = f"{ctx.quote}{text}{ctx.quote}" if text else "None"
-            ctx.edit(ref.node, lambda node, new=new: cst.parse_expression(new))
+            made = cst.parse_expression(new)
+            ctx.edit(ref.node, functools.partial(_put, made))
             ctx.settle(ref, "native")
         if ref.call is not None and ref.symbol.startswith("keras.losses."):
             for arg in ref.call.args:
@@ -34,6 +37,10 @@ def apply(ctx: Context) -> None:
             for arg in call.args:
                 if arg.keyword and arg.keyword.value == "reduction":
                     _auto(ctx, arg.value)
+
+
+def _put(new: cst.BaseExpression, old: cst.BaseExpression) -> cst.BaseExpression:
+    return new
 
 
 def _auto(ctx: Context, value: cst.BaseExpression) -> None:

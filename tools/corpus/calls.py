@@ -1,0 +1,158 @@
+"""How a definition is called: a plan that is found on the old side and repeated on the new one.
+
+Runs on Python 3.7 too. A plan is plain data: arrays are kept beside it and named by position.
+"""
+
+import json
+import linecache
+
+import numpy as np
+
+
+def load(source, given=None):
+    """The names of the module that the file `source` holds."""
+    names = dict(given or {}, __name__="corpus_definition")
+    with open(source) as file:
+        text = file.read()
+    linecache.checkcache(source)
+    exec(compile(text, source, "exec"), names)  # in a process of its own, see worker.py
+    return names
+
+
+def bind(plan, names, tensors, constants):
+    """The callable of the plan and its arguments."""
+    target = names[plan["name"]]
+    for given in plan["construct"]:
+        positional, named = decode(given, tensors, constants)
+        target = target(*positional, **named)
+    if plan["method"]:
+        target = getattr(target, plan["method"])
+    positional, named = decode(plan["call"], tensors, constants)
+    return target, positional, named
+
+
+def encode(value, tensors, constants, as_tensor):
+    """`value` as plain data; its arrays go to `tensors` or to `constants`."""
+    if isinstance(value, (list, tuple)):
+        return {"list": [encode(v, tensors, constants, as_tensor) for v in value]}
+    if isinstance(value, (np.ndarray, np.generic)):
+        keep, kind = (tensors, "tensor") if as_tensor else (constants, "constant")
+        keep.append(np.asarray(value))
+        return {kind: len(keep) - 1}
+    if isinstance(value, dict):
+        return {"dict": [list(item) for item in value.items()]}
+    return {"value": value}
+
+
+def decode(given, tensors, constants):
+    def one(code):
+        if "list" in code:
+            return [one(c) for c in code["list"]]
+        if "tensor" in code:
+            return tensors[code["tensor"]]
+        if "dict" in code:
+            return dict(code["dict"])
+        return constants[code["constant"]] if "constant" in code else code["value"]
+
+    return [one(c) for c in given["positional"]], {k: one(c) for k, c in given["named"].items()}
+
+
+def save(path, plan, **arrays):
+    """Write a record; each of `arrays` is a list."""
+    flat = {"plan": np.array(json.dumps(plan))}
+    for name, values in arrays.items():
+        for i, value in enumerate(values):
+            flat[f"{name}_{i}"] = value
+    np.savez(path, **flat)
+
+
+def read(path):
+    """Plan and lists of arrays of a record."""
+    with np.load(path) as file:
+        arrays = {}
+        for key in file.files:
+            if key != "plan":
+                name, i = key.rsplit("_", 1)
+                arrays.setdefault(name, {})[int(i)] = file[key]
+        plan = json.loads(str(file["plan"]))
+    return plan, {n: [values[i] for i in sorted(values)] for n, values in arrays.items()}
+
+
+def differ(found, expected, rtol=1e-4, atol=1e-6):
+    """None, or a sentence: what differs between two lists of arrays."""
+    if len(found) != len(expected):
+        return f"{len(found)} results where {len(expected)} were expected"
+    for i in range(len(found)):
+        a, b = np.asarray(found[i]), np.asarray(expected[i])
+        if a.shape != b.shape:
+            return f"result {i} has shape {a.shape}, expected {b.shape}"
+        if a.dtype.kind in "OSU" or b.dtype.kind in "OSU":
+            continue
+        a, b = a.astype("float64"), b.astype("float64")
+        scale = np.max(np.abs(b[np.isfinite(b)])) if np.isfinite(b).any() else 1.0
+        if not np.allclose(a, b, rtol=rtol, atol=atol * max(1.0, scale), equal_nan=True):
+            with np.errstate(all="ignore"):
+                bad = ~np.isclose(a, b, rtol=rtol, atol=atol * max(1.0, scale), equal_nan=True)
+            where = tuple(np.argwhere(bad)[0])
+            return f"result {i}: {a[where]:.7g}, expected {b[where]:.7g}"
+    return None
+
+
+def graph_results(tf, plan, names, arrays, constants, weights=None, steps=2):
+    """Results and gradients of a definition in graph mode, by TF1's interface: TensorFlow 1.15's
+    or compat's. Each fetch is run on its own, in order, `steps` times over, so that an update is
+    seen and never races with a read. Also gives the variables' values before the first step."""
+    with tf.Graph().as_default():
+        tf.set_random_seed(0)
+        holders = [tf.placeholder(a.dtype.name, a.shape) for a in arrays]
+        target, positional, named = bind(plan, names(), holders, constants)
+        fetches = _fetches(target(*positional, **named))
+        if not fetches:
+            raise NotALoss("the result holds no tensor")
+        slopes = _slopes(tf, fetches, [holders[i] for i in plan["by"]]) if "by" in plan else []
+        variables = list(tf.global_variables()) + list(tf.local_variables())
+        feed = dict(zip(holders, arrays))  # noqa: B905
+        with tf.Session() as session:
+            session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
+            before = [np.asarray(session.run(v)) for v in variables]
+            if weights:
+                for variable, value, now in zip(variables, weights, before):  # noqa: B905
+                    if not np.array_equal(value, now):
+                        variable.load(value, session)
+                before = weights
+            gradients = [np.asarray(session.run(s, feed)) for s in slopes]
+            if weights or slopes:  # what the gradients moved
+                for variable, value in zip(variables, before):  # noqa: B905
+                    if not np.array_equal(value, session.run(variable)):
+                        variable.load(value, session)
+            found = []
+            for _ in range(steps):
+                for fetch in fetches:
+                    value = session.run(fetch, feed) if hasattr(fetch, "graph") else fetch
+                    if value is not None:
+                        found.append(np.asarray(value))
+    return found, gradients, before
+
+
+def _fetches(result):
+    if isinstance(result, dict):
+        result = [result[k] for k in sorted(result)]
+    if isinstance(result, (list, tuple)):
+        return [f for r in result for f in _fetches(r)]
+    if result is None or isinstance(result, str):
+        return []
+    return [result]
+
+
+def _slopes(tf, fetches, by):
+    first = fetches[0]
+    if not by or not hasattr(first, "dtype") or not hasattr(first, "graph"):
+        return []
+    if tf.as_dtype(first.dtype).base_dtype not in (tf.float32, tf.float64):
+        return []
+    slopes = tf.gradients(tf.reduce_sum(first), by)
+    return [tf.zeros_like(x) if s is None else tf.convert_to_tensor(s) for s, x in zip(slopes, by)]  # noqa: B905
+
+
+class NotALoss(Exception):
+    """The definition runs and gives nothing to compare."""

@@ -1,0 +1,102 @@
+"""What ran, what agrees and why the rest does not, as Markdown; no text of the files."""
+
+import collections
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from .results import read, results
+
+BACKENDS = ("tensorflow", "jax", "torch")
+Result = dict[str, Any]
+
+# Why a definition does not run, by the message; the first pattern that matches.
+REASONS = (
+    (r"No module named|relative import|compat\.keras2 has no (src|engine)", "{missing}"),
+    (r"process ended|more than \d+ seconds", "takes too long, or ends the process"),
+    (r"depends on values", "the shape of a result depends on values"),
+    (r"object has no attribute '(get_shape|as_list|rank|ndims)'", "asks a tensor for `{0}`"),
+    (r"compat\.(\w+) has no ([\w.]+)", "`compat.{0}` has no `{1}`"),
+    (r"module '(?:portable_losses\.)?([\w.]+)' has no attribute '(\w+)'", "`{0}` has no `{1}`"),
+    (r"^(tf\.[\w.]+) is not among", "`{0}` is missing"),
+    (r"'(\w+)' object has no attribute '(\w+)'", "`{0}` has no attribute `{1}`"),
+)
+
+
+def report(work: Path) -> None:
+    """Print the tables."""
+    print("\n".join(_lines(work)))
+
+
+def _lines(work: Path) -> Iterator[str]:
+    jobs, chosen = read(work / "jobs.json"), read(work / "jobs_new.json")
+    kinds = sorted({job["kind"] for job in jobs})
+    found = {backend: results(work, backend) for backend in BACKENDS}
+    found = {backend: r for backend, r in found.items() if r}
+    yield "| kind | definitions | run there | " + " | ".join(found) + " |"
+    yield "|---|--:|--:|" + "--:|" * len(found)
+    for kind in [*kinds, None]:
+        here = [j for j in jobs if kind in (None, j["kind"])]
+        run = [j["key"] for j in chosen if kind in (None, j["kind"])]
+        cells = [_share([r for k in run if (r := rs.get(k))], len(run)) for rs in found.values()]
+        name = kind or "all"
+        yield f"| {name} | {len(here)} | {len(run)} | " + " | ".join(cells) + " |"
+    yield ""
+    yield "| of those that run there | " + " | ".join(found) + " |"
+    yield "|---|" + "--:|" * len(found)
+    run = [job["key"] for job in chosen]
+    for name, test in MEASURES.items():
+        counts = [sum(test(r) for k in run if (r := rs.get(k))) for rs in found.values()]
+        yield f"| {name} | " + " | ".join(map(str, counts)) + " |"
+    yield ""
+    yield "| does not execute, or differs | " + " | ".join(found) + " |"
+    yield "|---|" + "--:|" * len(found)
+    table: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    for backend, rs in found.items():
+        for key in run:
+            if (why := reason(rs.get(key, {"error": "not run"}))) is not None:
+                table[why][backend] += 1
+    for why, counter in sorted(table.items(), key=lambda item: (-max(item[1].values()), item[0])):
+        yield f"| {why} | " + " | ".join(str(counter[b]) for b in found) + " |"
+
+
+def executes(result: Result) -> bool:
+    return bool(result.get("executes"))
+
+
+def agrees(result: Result) -> bool:
+    return executes(result) and not result["value"]
+
+
+MEASURES: dict[str, Callable[[Result], bool]] = {
+    "execute": executes,
+    "of these through a graph, not on tensors": lambda r: r.get("road") == "graph",
+    "same numbers": agrees,
+    "gradient compared": lambda r: "gradient" in r,
+    "same gradient": lambda r: r.get("gradient") == "",
+    "compiled by the backend's tracer": lambda r: "compiled" in r,
+    "same numbers when compiled": lambda r: r.get("compiled") == "",
+}
+
+
+def _share(found: list[Result], of: int) -> str:
+    same = sum(map(agrees, found))
+    return f"{sum(map(executes, found))} / {same} ({100 * same / of:.0f} %)" if of else "0"
+
+
+def reason(result: Result) -> str | None:
+    """Why a definition fails, in a few words; None if it agrees."""
+    if agrees(result):
+        return None
+    if executes(result):
+        return "other numbers"
+    error = result["error"]
+    text = error if isinstance(error, str) else f"{error['type']}: {error['text']}"
+    for pattern, words in REASONS:
+        if match := re.search(pattern, text):
+            if words == "{missing}":
+                module = re.search(r"No module named '([\w]+)", text)
+                return f"needs `{module[1]}`" if module else "needs another module of its project"
+            return words.format(*match.groups())
+    return "other: " + re.sub(r"[|`]", "", text.split(":")[0])
