@@ -115,6 +115,19 @@ def test_counts_of_labels_compile(labels):
     np.testing.assert_array_equal(numbers(values)[: len(distinct)], distinct)
 
 
+def test_a_session_does_not_pad():
+    labels = tf.placeholder(tf.int32, [None])
+    values, index, count = tf.unique_with_counts(labels)
+    gathered, total = tf.gather(count, index), tf.reduce_sum(1 / count)
+    with tf.Session() as session:
+        feed = {labels: [7, 1, 7, 7]}
+        found = session.run([values, index, count], feed)
+        for actual, expected in zip(found, ([7, 1], [0, 1, 0, 0], [3, 1]), strict=True):
+            np.testing.assert_array_equal(actual, expected)
+        np.testing.assert_array_equal(session.run(gathered, feed), [3, 1, 3, 3])
+        np.testing.assert_allclose(session.run(total, feed), 4 / 3, rtol=1e-6)
+
+
 # Models.
 
 
@@ -192,6 +205,8 @@ def test_losses_and_metrics_in_a_graph():
     accuracy, update = tf.metrics.accuracy(labels, called)
     precision, moved = tf.metrics.precision(labels, called, updates_collections="updates")
     assert tf.get_collection("updates") == [moved]
+    _, other_update = tf.contrib.metrics.streaming_accuracy(called, labels)
+    share = tf.contrib.metrics.accuracy(called, labels)
     with tf.Session() as session:
         session.run(tf.local_variables_initializer())
         feeds = [
@@ -207,6 +222,7 @@ def test_losses_and_metrics_in_a_graph():
             [0.75, 0.75],
         ]
         assert session.run([accuracy, precision]) == [0.75, 0.75]
+        assert session.run([other_update, share], feeds[0]) == [0.75, 0.75]
 
 
 # What cannot be held to figures: numbers drawn, and signs of vectors.
@@ -358,6 +374,7 @@ def test_shapes_that_depend_on_values_do_not_compile(name):
             lambda: tf.contrib.losses.metric_learning.triplet_semihard_loss([[1]], [[1.0]]),
             r"\(N,\)",
         ),
+        (lambda: tf.zeros(tf.shape(keras.Input((2,)))), "zeros_like"),
         (lambda: tf.GradientTape(), "train_step"),
         (lambda: tf.nn.sampled_softmax_loss(), "PartialFC"),
         (lambda: tf.contrib.losses.metric_learning.cluster_loss(), "triplet_semihard_loss"),
