@@ -51,6 +51,21 @@ def test_numbers_take_the_dtype_of_the_tensor():
     np.testing.assert_array_equal(numbers(mixed), [0.5, 0.5])
 
 
+def test_arguments_in_the_order_of_tf2():
+    x = ops.convert_to_tensor(np.arange(6, dtype="float32").reshape(2, 3))
+    assert numbers(tf.argmax(x, 1, tf.int32)).tolist() == [2, 2]
+    assert numbers(tf.boolean_mask(x, [True, False, True], 1)).tolist() == [[0, 2], [3, 5]]
+    assert numbers(tf.gather(x, [2], None, 1)).tolist() == [[2], [5]]
+    assert numbers(tf.nn.moments(x, [1], None, True)[0]).shape == (2, 1)
+    labels, logits = ops.one_hot([0, 1], 3), x
+    found = tf.nn.softmax_cross_entropy_with_logits(labels, logits)
+    named = tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    np.testing.assert_array_equal(numbers(found), numbers(named))
+    assert float(tf.nn.l2_loss(t=x)) == 27.5
+    with pytest.raises(TypeError, match="by name"):
+        tf.gather(x, [0], 1)
+
+
 # Shapes in a program.
 
 
