@@ -169,6 +169,15 @@ def bench_centers(session: nox.Session, backend: str) -> None:
 
 @nox.session
 @parametrize_backend
+def bench_graph(session: nox.Session, backend: str) -> None:
+    """Time of a step of a TF1 center loss in `fit` and in a session, beside our own."""
+    install(session, f".[{backend}]")
+    command = ("python", "-m", "benchmarks.graph_loss", "--tf1", str(TF1_FIGURES))
+    session.run(*command, *session.posargs, env=environment(backend))
+
+
+@nox.session
+@parametrize_backend
 def bench_partial(session: nox.Session, backend: str) -> None:
     """Time and memory of a step of ArcFace with all classes and with a share of them."""
     install(session, f".[{backend}]")

@@ -164,10 +164,14 @@ class Gradient(Operation):
 
     def _start(self, frame: Frame, x: Node) -> Any:
         """The value of `x` that the path consumed."""
-        if isinstance(x, Variable) or isinstance(frame.raw(x), Ref):
+        if isinstance(frame.raw(x), Ref):
+            aliases = {x}
             for op in self.path.operations:
-                if (op, x) in frame.used:
-                    return frame.used[op, x]
+                if isinstance(op, Identity) and op.inputs[0] in aliases:
+                    aliases.update(op.outputs)
+                for node in aliases.intersection(op.inputs):
+                    if (op, node) in frame.used:
+                        return frame.used[op, node]
         return frame.value(x, self)
 
 

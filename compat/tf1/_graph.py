@@ -49,6 +49,7 @@ class Graph(Deferred):
         self.variable_store: dict[str, Any] = {}
         self.captured: dict[int, Any] = {}
         self.plans: dict[Any, Any] = {}
+        self.programs: dict[Any, Any] = {}
         self.scope = ""
         self.control: tuple[Operation, ...] = ()
         self.block: Any = None

@@ -244,6 +244,8 @@ class Frame:
         plain = len(op.args) == 2 and not set(op.kwargs) - {"name"}
         if not isinstance(table, Ref) or not plain or op.args[0] is not op.inputs[0]:
             return None
+        if (op, op.inputs[0]) in self.record:  # a gradient asks for what the table was
+            self.used[op, op.inputs[0]] = self.store.read(table.variable)
         rows = op.args[1]
         rows = self.value(rows, op) if isinstance(rows, Node) else rows
         return self.store.take_rows(table.variable, keras.ops.convert_to_tensor(rows))

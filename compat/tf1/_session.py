@@ -78,7 +78,7 @@ class Session:
         self.graph = graph or get_default_graph()
         self.graph.in_use = True
         self._values: dict[Variable, Any] = {}
-        self._programs: dict[Any, Program] = {}
+        self._programs: dict[Any, Program] = self.graph.programs  # of all its sessions
         seed = self.graph.seed
         self._generator = np.random.default_rng(seed)
         self._draws: Counter[Operation] = Counter()

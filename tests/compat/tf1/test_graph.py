@@ -307,6 +307,33 @@ def test_gradients_of_gradients():
     np.testing.assert_allclose(found[3], [[648, 16], [432, -64]])  # 8 x w^4, 16 x^2 w^3
 
 
+def test_gradients_are_of_the_values_that_were_read():
+    """In TF1 an alias shows the write; products, squares and gathered rows keep what they read."""
+    rows = [1, 1, 0]
+    v = tf.get_variable("v", [2, 1], initializer=tf.constant_initializer([3.0, 5.0]))
+    gathered, square = tf.gather(v, rows), tf.square(v * 2.0)
+    with tf.control_dependencies([gathered, square]):
+        update = tf.assign(v, [[0.0], [0.0]])
+    with tf.control_dependencies([update]):
+        losses = [tf.reduce_sum(tf.square(tf.identity(gathered))), tf.reduce_sum(square)]
+    slopes = [tf.gradients(loss, v)[0] for loss in losses]
+    for fetch, expected in zip(slopes, ([[6.0], [20.0]], [[24.0], [40.0]]), strict=True):
+        with tf.Session() as session:
+            session.run(tf.global_variables_initializer())
+            _, found, left = session.run([update, fetch, v])
+            assert found.tolist() == expected and not left.any()
+
+
+def test_an_interactive_session():
+    session = tf.InteractiveSession()
+    v = tf.Variable([1.0, 2.0])
+    v.initializer.run()
+    assert v.eval().tolist() == [1.0, 2.0] and (v + 1.0).eval().tolist() == [2.0, 3.0]
+    assert tf.get_default_session() is session
+    session.close()
+    assert tf.get_default_session() is None
+
+
 def test_constants_meet_tensors():
     """In a loss of Keras' own, where no graph is built."""
     half = tf.constant([0.5, 1.0])
