@@ -51,6 +51,8 @@ def gather(
     """`tf.gather`: along axis 0, or the first after `batch_dims`, unless another is given."""
     if isinstance(validate_indices, int) and not isinstance(validate_indices, bool):
         raise TypeError("tf.gather: in TF1 the third argument is no axis. Give it by name: axis=1.")
+    if isinstance(name, int):
+        axis = name  # TF2's fourth argument
     if of_sizes(itself, params) is not None:
         rows = np.asarray(static(indices)).tolist()
         return of_sizes(
@@ -222,10 +224,10 @@ def unique_with_counts(x: Any, out_idx: Any = "int32", name: str | None = None) 
 
 
 @operation("tf.boolean_mask")
-def boolean_mask(
-    tensor: Any, mask: Any, name: str | None = "boolean_mask", axis: Any = None
-) -> Any:
+def boolean_mask(tensor: Any, mask: Any, name: Any = "boolean_mask", axis: Any = None) -> Any:
     """`tf.boolean_mask`: the entries that the mask keeps; their number is known only eagerly."""
+    if isinstance(name, int):
+        axis = name  # TF2's third argument
     x, chosen = _tensor(tensor), _tensor(mask)
     found = _values(chosen, "tf.boolean_mask", NONE).astype(bool)
     axis, k = 0 if axis is None else axes(axis), found.ndim

@@ -352,4 +352,30 @@ def _function(name: str, metric: Metric) -> Callable[..., Any]:
     return function
 
 
+def _predictions_first(name: str) -> Callable[..., Any]:
+    def function(predictions: Any, labels: Any, *args: Any, **kwargs: Any) -> Any:
+        return FUNCTIONS[name](labels, predictions, *args, **kwargs)
+
+    function.__name__ = f"streaming_{name}"
+    function.__doc__ = (
+        f"`tf.contrib.metrics.streaming_{name}`: `tf.metrics.{name}`, predictions first."
+    )
+    return function
+
+
+@operation("tf.contrib.metrics.accuracy")
+def accuracy(predictions: Any, labels: Any, weights: Any = None, name: str | None = None) -> Any:
+    """`tf.contrib.metrics.accuracy`: the share of this batch that is right."""
+    return _ratio(_correct(labels, predictions, weights))
+
+
 FUNCTIONS = {name: _function(name, metric) for name, metric in METRICS.items()}
+# Those of `tf.contrib.metrics`, which are named otherwise and take predictions first.
+STREAMING = {
+    name: _predictions_first(name)
+    for name in (
+        "accuracy auc false_negatives false_positives mean_absolute_error mean_cosine_distance "
+        "mean_iou mean_squared_error precision recall root_mean_squared_error true_negatives "
+        "true_positives"
+    ).split()
+}

@@ -15,11 +15,11 @@ from ._tensors import dtype_of, either, is_floating, same, seen, tensor
 
 
 def _activation(name: str, compute: Callable[[Any], Any]) -> Callable[..., Any]:
-    def function(
-        features: Any = None, name: str | None = None, logits: Any = None, x: Any = None
-    ) -> Any:
-        given = [value for value in (features, logits, x) if value is not None]
-        if len(given) != 1:
+    """A function of one tensor, which TF calls `features`, `logits`, `x`, `t` or `value`."""
+
+    def function(features: Any = None, name: str | None = None, **named: Any) -> Any:
+        given = [value for value in (features, *named.values()) if value is not None]
+        if len(given) != 1 or set(named) - {"logits", "x", "t", "value"}:
             raise TypeError(f"tf.nn.{function.__name__} takes one tensor.")
         return compute(tensor(given[0]))
 

@@ -28,9 +28,12 @@ class Program:
         # Which results are known without a run: they pass by the compiler.
         self.constant: dict[int, Any] = {}
         self.messages: list[str] = []  # of tf.Print
+        self.shows_padding = _shows_padding(plan, fetches)
         self.run = _backend.compiled(self._run, (_dispatch.DependsOnValues,))
 
     def _run(self, values: list[Any], given: list[Any], seeds: Any) -> Any:
+        if self.shows_padding and any(map(_backend.is_traced, [*values, *given])):
+            raise _dispatch.DependsOnValues("The number of distinct values is not known.")
         store = Values(dict(zip(self.reads, values, strict=True)))
         frame = Frame(store, dict(zip(self.fed, given, strict=True)))
         places = {op: i for i, op in enumerate(self.plan.random)}
@@ -46,6 +49,26 @@ class Program:
         self.messages = [message for message, _ in frame.shown]
         written = [store.values.get(v) for v in self.plan.written]
         return results, written, [values for _, values in frame.shown]
+
+
+def _shows_padding(plan: Plan, fetches: list[Any]) -> bool:
+    """Whether a program would show that `tf.unique` pads what it gives while it is compiled: its
+    values and counts are fetched, or used for more than a gather from them."""
+    operations = list(plan._all())
+    padded = {
+        output
+        for op in operations
+        if getattr(op, "old_name", None) in ("tf.unique", "tf.unique_with_counts")
+        for output in (op.outputs[0], *op.outputs[2:])
+    }
+    return bool(padded) and any(
+        node in padded
+        for nodes in (
+            fetches,
+            *(op.inputs for op in operations if getattr(op, "old_name", None) != "tf.gather"),
+        )
+        for node in nodes
+    )
 
 
 class Session:

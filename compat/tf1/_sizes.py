@@ -89,18 +89,19 @@ def _listed(n: Any) -> list[int]:
     return n if isinstance(n, list) else [n]
 
 
-def known(sizes: Any) -> Any:
-    """A shape that an operation of a model can take: a plain tuple, in which a size that is only
-    known when the model runs is -1."""
+def known(sizes: Any, free: bool = False) -> Any:
+    """A shape that an operation of a model can take: a plain tuple. A size that is only known when
+    the model runs is -1, if one may be left `free`."""
     if not isinstance(sizes, (list, tuple)):
         return sizes
     late = [isinstance(n, keras.KerasTensor) for n in sizes]
     if not any(late):
         return tuple(sizes)
-    if sum(late) > 1 or any(isinstance(n, int) and n == -1 for n in sizes):
+    if not free or sum(late) > 1 or any(isinstance(n, int) and n == -1 for n in sizes):
         raise ValueError(
-            "A shape in a functional model may have one size that is not known before it runs. "
-            f"Received: {list(sizes)}. Use a keras.layers.Layer, in whose `call` sizes are known."
+            "In a functional model, a size that is not known before it runs can only be one of the "
+            f"sizes of tf.reshape. Received: {list(sizes)}. Call the function in a "
+            "keras.layers.Layer, in whose `call` sizes are known, or use tf.zeros_like."
         )
     return tuple(-1 if is_late else n for is_late, n in zip(late, sizes, strict=True))
 
@@ -116,7 +117,7 @@ def _reshape(tensor_: Any, shape: Any) -> Any:
 
 def reshape(tensor: Any, shape: Any, name: str | None = None) -> Any:
     """`tf.reshape`. `shape` may hold ints, parts of `tf.shape`, and one -1."""
-    return _reshape(tensor, known(shape))
+    return _reshape(tensor, known(shape, free=True))
 
 
 @operation("tf.expand_dims")

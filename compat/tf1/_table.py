@@ -223,6 +223,9 @@ _SINGLE: dict[str, Any] = {
     "slice": _arrays.slice_,
     "DType": DType,
     "as_dtype": as_dtype,
+    "contrib.metrics.accuracy": _metrics.accuracy,
+    "contrib.metrics.streaming_mean": _metrics.FUNCTIONS["mean"],
+    "python.framework.ops.convert_to_tensor": _sizes.convert_to_tensor,
     "dtypes.DType": DType,
     "dtypes.as_dtype": as_dtype,
     "python.ops.weights_broadcast_ops.broadcast_weights": _losses.broadcast_weights,
@@ -237,8 +240,10 @@ def _names() -> dict[str, Any]:
             found |= {prefix + name: getattr(module, name) for name in names.split()}
     found |= _SINGLE
     for name, dtype in DTYPES.items():
-        found[name] = found[f"dtypes.{name}"] = dtype
+        found[name] = found[f"dtypes.{name}"] = found[f"python.framework.dtypes.{name}"] = dtype
     found |= {f"metrics.{name}": function for name, function in _metrics.FUNCTIONS.items()}
+    streaming = _metrics.STREAMING.items()
+    found |= {f"contrib.metrics.streaming_{name}": function for name, function in streaming}
     found |= _checks.ABSENT
     for name, others in _ALIASES.items():
         found |= dict.fromkeys(others.split(), found[name])

@@ -115,9 +115,9 @@ def tensor(x: Any, dtype: Any = None) -> Any:
     elif is_tensor(x):
         found = ops.convert_to_tensor(x)
     else:
-        name = kind_of(x) if dtype is None else as_name(dtype)
+        name: str | None = kind_of(x) if dtype is None else as_name(dtype)
         if _has_numpy(x) and name != "bfloat16":
-            x = np.asarray(x, name)
+            x, name = np.asarray(x, name), None  # JAX warns of 64 bits only if asked for them
         found = ops.convert_to_tensor(list(x) if isinstance(x, Shape) else x, dtype=name)
     if dtype is not None and dtype_of(found) != as_name(dtype):
         found = ops.cast(found, as_name(dtype))

@@ -51,6 +51,21 @@ def test_numbers_take_the_dtype_of_the_tensor():
     np.testing.assert_array_equal(numbers(mixed), [0.5, 0.5])
 
 
+def test_arguments_in_the_order_of_tf2():
+    x = ops.convert_to_tensor(np.arange(6, dtype="float32").reshape(2, 3))
+    assert numbers(tf.argmax(x, 1, tf.int32)).tolist() == [2, 2]
+    assert numbers(tf.boolean_mask(x, [True, False, True], 1)).tolist() == [[0, 2], [3, 5]]
+    assert numbers(tf.gather(x, [2], None, 1)).tolist() == [[2], [5]]
+    assert numbers(tf.nn.moments(x, [1], None, True)[0]).shape == (2, 1)
+    labels, logits = ops.one_hot([0, 1], 3), x
+    found = tf.nn.softmax_cross_entropy_with_logits(labels, logits)
+    named = tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    np.testing.assert_array_equal(numbers(found), numbers(named))
+    assert float(tf.nn.l2_loss(t=x)) == 27.5
+    with pytest.raises(TypeError, match="by name"):
+        tf.gather(x, [0], 1)
+
+
 # Shapes in a program.
 
 
@@ -113,6 +128,19 @@ def test_counts_of_labels_compile(labels):
     values, index, _ = autodiff.compiled(tf.unique_with_counts)(ops.convert_to_tensor(labels))
     np.testing.assert_array_equal(numbers(tf.gather(values, index)), labels)
     np.testing.assert_array_equal(numbers(values)[: len(distinct)], distinct)
+
+
+def test_a_session_does_not_pad():
+    labels = tf.placeholder(tf.int32, [None])
+    values, index, count = tf.unique_with_counts(labels)
+    gathered, total = tf.gather(count, index), tf.reduce_sum(1 / count)
+    with tf.Session() as session:
+        feed = {labels: [7, 1, 7, 7]}
+        found = session.run([values, index, count], feed)
+        for actual, expected in zip(found, ([7, 1], [0, 1, 0, 0], [3, 1]), strict=True):
+            np.testing.assert_array_equal(actual, expected)
+        np.testing.assert_array_equal(session.run(gathered, feed), [3, 1, 3, 3])
+        np.testing.assert_allclose(session.run(total, feed), 4 / 3, rtol=1e-6)
 
 
 # Models.
@@ -192,6 +220,8 @@ def test_losses_and_metrics_in_a_graph():
     accuracy, update = tf.metrics.accuracy(labels, called)
     precision, moved = tf.metrics.precision(labels, called, updates_collections="updates")
     assert tf.get_collection("updates") == [moved]
+    _, other_update = tf.contrib.metrics.streaming_accuracy(called, labels)
+    share = tf.contrib.metrics.accuracy(called, labels)
     with tf.Session() as session:
         session.run(tf.local_variables_initializer())
         feeds = [
@@ -207,6 +237,7 @@ def test_losses_and_metrics_in_a_graph():
             [0.75, 0.75],
         ]
         assert session.run([accuracy, precision]) == [0.75, 0.75]
+        assert session.run([other_update, share], feeds[0]) == [0.75, 0.75]
 
 
 # What cannot be held to figures: numbers drawn, and signs of vectors.
@@ -358,6 +389,7 @@ def test_shapes_that_depend_on_values_do_not_compile(name):
             lambda: tf.contrib.losses.metric_learning.triplet_semihard_loss([[1]], [[1.0]]),
             r"\(N,\)",
         ),
+        (lambda: tf.zeros(tf.shape(keras.Input((2,)))), "zeros_like"),
         (lambda: tf.GradientTape(), "train_step"),
         (lambda: tf.nn.sampled_softmax_loss(), "PartialFC"),
         (lambda: tf.contrib.losses.metric_learning.cluster_loss(), "triplet_semihard_loss"),
