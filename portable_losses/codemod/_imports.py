@@ -348,20 +348,10 @@ class _Statements:
                     star, lambda node: node.with_changes(module=cst.parse_expression(new))
                 )
                 self.ctx.mark(star)
-        elif not any(
-            ref.bindings == [] and ref.symbol.startswith(root) and ref.node not in self.ctx.done
-            for ref in self.ctx.references
-        ):
+        elif root not in self.ctx.stars_kept:
+            used = [ref for ref in self.ctx.references if not ref.bindings]
             line = self.ctx.parent(star)
-            kept = self.ctx.star_kept
-            if (
-                line is not None
-                and root not in kept
-                and any(
-                    ref.bindings == [] and _names.root(ref.symbol) == root
-                    for ref in self.ctx.references
-                )
-            ):
+            if line is not None and any(_names.root(ref.symbol) == root for ref in used):
                 self._remove(line)
 
     def _insert(self, added: list[New]) -> None:

@@ -22,13 +22,8 @@ def parameters(function: cst.FunctionDef) -> list[str]:
 
 
 def uses_old_names(ctx: Context, function: cst.FunctionDef) -> bool:
-    place = ctx.definition(function)
-    return any(
-        ref.definition == place
-        and ref.symbol.partition(".")[0] in ("K", "tf")
-        and ctx.is_within(ref.node, function)
-        for ref in ctx.references
-    )
+    roots = {ref.symbol.partition(".")[0] for ref in ctx.references_within(function)}
+    return bool(roots & {"K", "tf"})
 
 
 def is_metric(ctx: Context, function: cst.FunctionDef) -> bool:
@@ -43,13 +38,14 @@ def is_metric(ctx: Context, function: cst.FunctionDef) -> bool:
 
 def _compiled(ctx: Context, keyword: str) -> set[str]:
     """The names in `compile(keyword=...)`."""
-    found = set()
+    if keyword in ctx.memo:
+        return ctx.memo[keyword]
+    found = ctx.memo[keyword] = set()
     for call in ctx.all(cst.Call):
         if isinstance(call.func, cst.Attribute) and call.func.attr.value == "compile":
             for arg in call.args:
                 if arg.keyword and arg.keyword.value == keyword:
-                    chains = ctx.names.chains.values()
-                    found |= {c.parts[0] for c in chains if ctx.is_within(c.node, arg)}
+                    found |= {chain.parts[0] for chain in ctx.chains_within(arg)}
     return found
 
 
@@ -64,11 +60,7 @@ def meets_elementwise(ctx: Context, function: cst.FunctionDef) -> bool:
     }
     if flat:
         return False
-    chains = [
-        chain
-        for chain in ctx.names.chains.values()
-        if chain.parts[0] in (first, second) and ctx.is_within(chain.node, function)
-    ]
+    chains = [chain for chain in ctx.chains_within(function) if chain.parts[0] in (first, second)]
     for node in ctx.within(function, cst.BinaryOperation) + ctx.within(function, cst.Call):
         names = {chain.parts[0] for chain in chains if _directly(ctx, chain.node, node)}
         if len(names) == 2 and not _passes_on(ctx, node):
