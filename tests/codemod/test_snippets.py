@@ -163,6 +163,19 @@ def test_a_function_that_a_graph_calls_stays_in_the_graph():
     assert result.definitions == {"norm": "compat", "other": "native", "<module>": "flagged"}
 
 
+def test_what_went_with_tensorflow_1_is_to_be_written_anew():
+    source = (
+        "import tensorflow as tf\nslim = tf.contrib.slim\nslim.conv2d(x)\ntf.layers.dense(x, 2)\n"
+    )
+    result = rewrite(source)
+    assert result.source == source
+    assert {(f.line, f.severity, f.rule) for f in result.findings} == {
+        (2, "stop", "tensorflow 1"),
+        (3, "stop", "tensorflow 1"),
+        (4, "stop", "tensorflow 1"),
+    }
+
+
 def test_keras_3_code_is_left():
     source = "import keras\n\n\nclass Mine(keras.losses.Loss):\n    pass\n"
     assert not rewrite(source).changed
