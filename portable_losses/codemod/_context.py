@@ -62,8 +62,9 @@ class Context:
             if meaning := self.names.meaning(chain.node):
                 symbol, bindings = meaning
                 parent = self.parent(chain.node)
-                called = isinstance(parent, cst.Call) and parent.func is chain.node
-                call = parent if called else None
+                call = parent if isinstance(parent, cst.Call) else None
+                if call is not None and call.func is not chain.node:
+                    call = None
                 place = self.definition(chain.node)
                 self.references.append(Reference(chain.node, symbol, bindings, call, place))
 

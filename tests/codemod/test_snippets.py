@@ -129,8 +129,8 @@ def test_one_call(old, new):
 def test_imports_are_merged_reused_and_removed():
     old = (
         '"""Doc."""\n\nfrom __future__ import annotations\n\nimport numpy as np\n'
-        "import tensorflow as tf\nfrom keras import backend as K, layers\nfrom keras import ops\n\n\n"
-        "def f(x):\n    return ops.log(tf.exp(K.sum(x)))\n\n\nd = layers.Dense(1)\n"
+        "import tensorflow as tf\nfrom keras import backend as K, layers\nfrom keras import ops\n\n"
+        "\ndef f(x):\n    return ops.log(tf.exp(K.sum(x)))\n\n\nd = layers.Dense(1)\n"
     )
     new = (
         '"""Doc."""\n\nfrom __future__ import annotations\n\nimport numpy as np\n'

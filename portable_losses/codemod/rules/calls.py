@@ -14,6 +14,7 @@ GUARDED = {
     "S5": "runs through compat.K, with Keras 2's epsilon.",
     "S6": "cross-entropy of probabilities.",
     "S7": "written out, with Keras 2's epsilon.",
+    "S15": "gives int32.",
     "S8": "the argument is an integer; compat cuts the mean as before.",
 }
 

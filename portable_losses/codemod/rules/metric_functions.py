@@ -51,21 +51,28 @@ def _compiled(ctx: Context, keyword: str) -> set[str]:
 
 def meets_elementwise(ctx: Context, function: cst.FunctionDef) -> bool:
     """Whether `y_true` and `y_pred` as they came are combined entry by entry."""
+    return _meeting(ctx, function) == "entries"
+
+
+def _meeting(ctx: Context, function: cst.FunctionDef) -> str:
+    """How `y_true` and `y_pred` meet: "entries", "other" (`y_true` with something made of `y_pred`,
+    an argmax for one), or ""."""
     first, second, *_ = (name for name in parameters(function) if name != "self")
-    flat = {
-        name
-        for name in (first, second)
-        if len([b for b in _rebound(ctx, function) if b == name])
-        and _flattened(ctx, function, name)
-    }
-    if flat:
-        return False
-    chains = [chain for chain in ctx.chains_within(function) if chain.parts[0] in (first, second)]
+    rebound = _rebound(ctx, function)
+    if any(name in rebound and _flattened(ctx, function, name) for name in (first, second)):
+        return ""
+    chains = [c for c in ctx.chains_within(function) if c.parts[0] in (first, second)]
+    found = ""
     for node in ctx.within(function, cst.BinaryOperation) + ctx.within(function, cst.Call):
-        names = {chain.parts[0] for chain in chains if _directly(ctx, chain.node, node)}
-        if len(names) == 2 and not _passes_on(ctx, node):
-            return True
-    return False
+        if _passes_on(ctx, node):
+            continue
+        inside = [c for c in chains if ctx.is_within(c.node, node)]
+        direct = {c.parts[0] for c in inside if _directly(ctx, c.node, node)}
+        if len(direct) == 2:
+            return "entries"
+        if direct == {first} and second in {c.parts[0] for c in inside}:
+            found = "other"
+    return found
 
 
 def _rebound(ctx: Context, function: cst.FunctionDef) -> list[str]:
@@ -147,8 +154,14 @@ def apply(ctx: Context) -> None:
             ctx.silent(
                 function, "S16", f"`{function.name.value}` is a ratio for each batch, as before."
             )
-        if meets_elementwise(ctx, function):
+        meeting = _meeting(ctx, function)
+        if meeting == "entries":
             _guard(ctx, function, names[0], names[1])
+        elif meeting == "other":
+            message = (
+                f"`{function.name.value}` meets its targets with something else of the outputs."
+            )
+            ctx.silent(function, "S1", f"{message} Check the shapes.", CHECK)
 
 
 def _guard(ctx: Context, function: cst.FunctionDef, y_true: str, y_pred: str) -> None:
