@@ -2,8 +2,8 @@
 
     python -m benchmarks.migrate [--files 2000] [--lines 500] [--share 0.25] [--jobs 2]
 
-Writes a tree of its own into a temporary folder: `share` of the files are old losses from end to end,
-the others name neither TensorFlow nor Keras. The stated aim: 2,000 files of 500 lines within 60 s on
+Writes a tree of its own into a temporary folder: `share` of the files are old losses from end to
+end, the others name neither TensorFlow nor Keras. The aim: 2,000 files of 500 lines within 60 s on
 two cores, and memory that does not grow with their number.
 """
 

@@ -10,10 +10,10 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from portable_losses.codemod import _names, tables
 from portable_losses.codemod._result import NOTE, Finding
-from portable_losses.codemod._scope import Binding, Names
+from portable_losses.codemod._scope import MODULE as MODULE
+from portable_losses.codemod._scope import Binding, Chain, Names
 
 Edit = Callable[[Any], Any]
-MODULE = "<module>"
 
 
 @dataclass(eq=False)
@@ -51,7 +51,9 @@ class Context:
     compat: list[Reference] = field(default_factory=list)
     done: set[cst.CSTNode] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
-    star_kept: set[str] = field(default_factory=set)
+    _by_definition: dict[type, dict[str, list[Any]]] = field(default_factory=dict)
+    stars_kept: set[str] = field(default_factory=set)  # roots whose star import is still needed
+    memo: dict[str, set[str]] = field(default_factory=dict)  # what `compile` is given, by keyword
     quote: str = '"'
 
     def __post_init__(self) -> None:
@@ -60,8 +62,9 @@ class Context:
             if meaning := self.names.meaning(chain.node):
                 symbol, bindings = meaning
                 parent = self.parent(chain.node)
-                called = isinstance(parent, cst.Call) and parent.func is chain.node
-                call = parent if called else None
+                call = parent if isinstance(parent, cst.Call) else None
+                if call is not None and call.func is not chain.node:
+                    call = None
                 place = self.definition(chain.node)
                 self.references.append(Reference(chain.node, symbol, bindings, call, place))
 
@@ -80,6 +83,8 @@ class Context:
 
     def definition(self, node: cst.CSTNode) -> str:
         """The outermost function or class around a node."""
+        if node in self.names.definition_of:
+            return self.names.definition_of[node]
         outer, above = MODULE, self.parent(node)
         if isinstance(node, cst.FunctionDef | cst.ClassDef):
             outer = node.name.value
@@ -102,7 +107,32 @@ class Context:
 
     def within(self, outer: cst.CSTNode, kind: type) -> list[Any]:
         """Those inside of `outer`."""
-        return [node for node in self.all(kind) if self.is_within(node, outer)]
+        near = self._near(kind).get(self.definition(outer), ())
+        return [node for node in near if self.is_within(node, outer)]
+
+    def chains_within(self, outer: cst.CSTNode) -> list[Chain]:
+        near = self._near(Chain).get(self.definition(outer), ())
+        return [chain for chain in near if self.is_within(chain.node, outer)]
+
+    def references_within(self, outer: cst.CSTNode) -> list[Reference]:
+        near = self._near(Reference).get(self.definition(outer), ())
+        return [ref for ref in near if self.is_within(ref.node, outer)]
+
+    def _near(self, kind: type) -> dict[str, list[Any]]:
+        """What there is of a kind, by the definition it stands in."""
+        if kind not in self._by_definition:
+            found: dict[str, list[Any]] = defaultdict(list)
+            if kind is Chain:
+                for chain in self.names.chains.values():
+                    found[self.definition(chain.node)].append(chain)
+            elif kind is Reference:
+                for ref in self.references:
+                    found[ref.definition].append(ref)
+            else:
+                for node in self.all(kind):
+                    found[self.definition(node)].append(node)
+            self._by_definition[kind] = found
+        return self._by_definition[kind]
 
     def is_within(self, node: cst.CSTNode, outer: cst.CSTNode) -> bool:
         above = self.parent(node)
@@ -173,6 +203,8 @@ class Context:
         self.outcomes[ref.definition].add(outcome)
         for binding in ref.bindings:
             self.uses_of[binding].append(outcome)
+        if not ref.bindings and outcome == "kept":
+            self.stars_kept.add(_names.root(ref.symbol))
 
     def mark(self, node: cst.CSTNode, outcome: str = "native") -> None:
         """An edit that is no use of an import."""

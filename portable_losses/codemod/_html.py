@@ -88,7 +88,7 @@ class Report:
         yield "; ".join(
             f"<b class={word}>{SHORT[word]}</b>: {text}" for word, text in SEVERITIES.items()
         )
-        yield ".</p>"
+        yield "</p>"
         if self.failed:
             yield f"<h2>Could not be read or written</h2><ul>{''.join(self.failed)}</ul>"
         if self.read:

@@ -250,7 +250,8 @@ class _Statements:
             (
                 ln
                 for ln in lines
-                if isinstance(self.ctx.parent(ln), cst.Module)
+                if isinstance(ln, cst.SimpleStatementLine)
+                and isinstance(self.ctx.parent(ln), cst.Module)
                 and all(isinstance(s, cst.Import | cst.ImportFrom) for s in ln.body)
             ),
             None,
@@ -269,12 +270,13 @@ class _Statements:
             news += [new for b in bindings if (new := self.fates[b]) is not None]
             if isinstance(small, cst.Import | cst.ImportFrom):
                 gone = {b.alias for b in bindings}
-                left = [a for a in small.names if a not in gone]
+                names: Any = small.names
+                left = [a for a in names if a not in gone]
                 if left:
                     edits[place] = small.with_changes(names=_last_without_comma(left))
                     kept.append(place)
-                elif new := self._same_shape(small, bindings, extra):
-                    edits[place] = new
+                elif same := self._same_shape(small, bindings, extra):
+                    edits[place] = same
                     kept.append(place)
                     news = [n for n in news if n not in {self.fates[b] for b in bindings}]
         made = statements_of([*extra, *news])
@@ -330,7 +332,8 @@ class _Statements:
             return None
         module = cst.parse_expression(modules.pop())
         merged = [new for new in extra if new.module == ".".join(parts_of(module) or ())]
-        aliases = list(small.names)
+        old_names: Any = small.names
+        aliases = list(old_names)
         for new in merged:
             extra.remove(new)
             aliases[-1] = aliases[-1].with_changes(
@@ -343,25 +346,17 @@ class _Statements:
         root = _names.root(module)
         if root == "keras":
             new = moved(module)[0]
+            assert star.module is not None
             if new and not new.startswith("=") and new != ".".join(parts_of(star.module) or ()):
                 self.ctx.edit(
                     star, lambda node: node.with_changes(module=cst.parse_expression(new))
                 )
                 self.ctx.mark(star)
-        elif not any(
-            ref.bindings == [] and ref.symbol.startswith(root) and ref.node not in self.ctx.done
-            for ref in self.ctx.references
-        ):
+        elif root not in self.ctx.stars_kept:
+            used = [ref for ref in self.ctx.references if not ref.bindings]
             line = self.ctx.parent(star)
-            kept = self.ctx.star_kept
-            if (
-                line is not None
-                and root not in kept
-                and any(
-                    ref.bindings == [] and _names.root(ref.symbol) == root
-                    for ref in self.ctx.references
-                )
-            ):
+            if any(_names.root(ref.symbol) == root for ref in used):
+                assert isinstance(line, cst.SimpleStatementLine)
                 self._remove(line)
 
     def _insert(self, added: list[New]) -> None:
@@ -383,7 +378,7 @@ class _Statements:
         made = statements_of(added)
         target = body[place]
 
-        def change(new: cst.BaseStatement) -> object:
+        def change(new: Any) -> object:
             lines = new.leading_lines
             first = made[0].with_changes(
                 leading_lines=[ln for ln in lines if ln.comment is None][:1]
@@ -416,7 +411,9 @@ def _alias(new: New) -> cst.ImportAlias:
     asname = f" as {new.local}" if new.local != new.name else ""
     made = cst.parse_statement(f"from m import {new.name}{asname}")
     assert isinstance(made, cst.SimpleStatementLine) and isinstance(made.body[0], cst.ImportFrom)
-    return made.body[0].names[0]
+    names: Any = made.body[0].names
+    alias: cst.ImportAlias = names[0]
+    return alias
 
 
 def statements_of(news: Iterable[New]) -> list[cst.SimpleStatementLine]:

@@ -13,6 +13,7 @@ import libcst as cst
 
 from portable_losses.codemod import _names
 
+MODULE = "<module>"  # the definition that code outside of all others has
 # The kinds of nodes that rules go through.
 KINDS = (cst.Call, cst.FunctionDef, cst.ClassDef, cst.Assign, cst.Attribute, cst.BinaryOperation)
 
@@ -92,6 +93,9 @@ class Names(cst.CSTVisitor):
         self.assigns: dict[Binding, cst.Assign] = {}
         self.scope_of: dict[Binding, Scope] = {}
         self.of_kind: dict[type, list[Any]] = {kind: [] for kind in KINDS}
+        # The outermost function or class around a node of these kinds, and around a chain.
+        self.definition_of: dict[cst.CSTNode, str] = {}
+        self._definitions: list[str] = []
         self._above: list[cst.CSTNode] = []
         self._star_names = star_names
         self._symbols: dict[cst.CSTNode, tuple[str, list[Binding]] | None] = {}
@@ -101,8 +105,11 @@ class Names(cst.CSTVisitor):
         if self._above:
             self.parents[node] = self._above[-1]
         self._above.append(node)
+        if isinstance(node, cst.FunctionDef | cst.ClassDef):
+            self._definitions.append(node.name.value)
         if (same := self.of_kind.get(type(node))) is not None:
             same.append(node)
+            self.definition_of[node] = self._definitions[0] if self._definitions else MODULE
         return super().on_visit(node)
 
     @contextlib.contextmanager
@@ -115,6 +122,8 @@ class Names(cst.CSTVisitor):
 
     def on_leave(self, original_node: cst.CSTNode) -> None:
         super().on_leave(original_node)
+        if isinstance(original_node, cst.FunctionDef | cst.ClassDef):
+            self._definitions.pop()
         self._above.pop()
 
     # What is asked -------------------------------------------------------------------------
@@ -383,6 +392,7 @@ class Names(cst.CSTVisitor):
     def _read(self, node: cst.BaseExpression, parts: tuple[str, ...]) -> None:
         self.all_names.add(parts[0])
         self.chains[node] = Chain(node, parts, self.scope)
+        self.definition_of[node] = self._definitions[0] if self._definitions else MODULE
 
 
 def _params(params: cst.Parameters) -> Iterator[cst.Param]:

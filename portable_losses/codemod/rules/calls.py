@@ -6,7 +6,7 @@ import libcst as cst
 
 from portable_losses.codemod import _calls, _conditions, _names, tables
 from portable_losses.codemod._context import Context, Edit, Reference
-from portable_losses.codemod._result import CHECK, NOTE
+from portable_losses.codemod._result import CHECK, NOTE, STOP
 from portable_losses.codemod.rules.graph import kind_of
 
 # A guard that changes nothing where ids are in range is no news.
@@ -14,6 +14,7 @@ GUARDED = {
     "S5": "runs through compat.K, with Keras 2's epsilon.",
     "S6": "cross-entropy of probabilities.",
     "S7": "written out, with Keras 2's epsilon.",
+    "S15": "gives int32.",
     "S8": "the argument is an integer; compat cuts the mean as before.",
 }
 
@@ -152,7 +153,7 @@ def through_compat(ctx: Context, ref: Reference, unknown: set[str]) -> None:
     symbol = ctx.symbol(ref.node) or ref.symbol
     known = (
         root == "K"
-        or (symbol in tables.calls() and kind_of(symbol) != "T")
+        or (symbol in tables.calls() and kind_of(symbol) not in ("T", "D"))
         or symbol.rpartition(".")[0] in tables.calls()
         or kind_of(symbol) in ("X", "G")
         or symbol in ("tf.newaxis", "tf.Tensor")
@@ -161,8 +162,12 @@ def through_compat(ctx: Context, ref: Reference, unknown: set[str]) -> None:
     if not known or ref.symbol in ("tf", "K"):
         if ref.symbol not in unknown and root == "tf":
             unknown.add(ref.symbol)
-            message = f"`{ref.symbol}` stays TensorFlow's: the code runs on that backend only."
-            ctx.find(ref.node, "tensorflow", message, CHECK)
+            if kind_of(symbol) in ("T", "D"):
+                message = f"`{ref.symbol}` went with TensorFlow 1: write it anew."
+                ctx.find(ref.node, "tensorflow 1", message, STOP)
+            else:
+                message = f"`{ref.symbol}` stays TensorFlow's: the code runs on that backend only."
+                ctx.find(ref.node, "tensorflow", message, CHECK)
         ctx.settle(ref, "kept" if root == "tf" else "compat")
         return
     ctx.settle(ref, "compat")

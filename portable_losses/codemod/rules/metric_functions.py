@@ -22,13 +22,8 @@ def parameters(function: cst.FunctionDef) -> list[str]:
 
 
 def uses_old_names(ctx: Context, function: cst.FunctionDef) -> bool:
-    place = ctx.definition(function)
-    return any(
-        ref.definition == place
-        and ref.symbol.partition(".")[0] in ("K", "tf")
-        and ctx.is_within(ref.node, function)
-        for ref in ctx.references
-    )
+    roots = {ref.symbol.partition(".")[0] for ref in ctx.references_within(function)}
+    return bool(roots & {"K", "tf"})
 
 
 def is_metric(ctx: Context, function: cst.FunctionDef) -> bool:
@@ -43,37 +38,41 @@ def is_metric(ctx: Context, function: cst.FunctionDef) -> bool:
 
 def _compiled(ctx: Context, keyword: str) -> set[str]:
     """The names in `compile(keyword=...)`."""
-    found = set()
+    if keyword in ctx.memo:
+        return ctx.memo[keyword]
+    found = ctx.memo[keyword] = set()
     for call in ctx.all(cst.Call):
         if isinstance(call.func, cst.Attribute) and call.func.attr.value == "compile":
             for arg in call.args:
                 if arg.keyword and arg.keyword.value == keyword:
-                    chains = ctx.names.chains.values()
-                    found |= {c.parts[0] for c in chains if ctx.is_within(c.node, arg)}
+                    found |= {chain.parts[0] for chain in ctx.chains_within(arg)}
     return found
 
 
 def meets_elementwise(ctx: Context, function: cst.FunctionDef) -> bool:
     """Whether `y_true` and `y_pred` as they came are combined entry by entry."""
+    return _meeting(ctx, function) == "entries"
+
+
+def _meeting(ctx: Context, function: cst.FunctionDef) -> str:
+    """How `y_true` and `y_pred` meet: "entries", "other" (`y_true` with something made of `y_pred`,
+    an argmax for one), or ""."""
     first, second, *_ = (name for name in parameters(function) if name != "self")
-    flat = {
-        name
-        for name in (first, second)
-        if len([b for b in _rebound(ctx, function) if b == name])
-        and _flattened(ctx, function, name)
-    }
-    if flat:
-        return False
-    chains = [
-        chain
-        for chain in ctx.names.chains.values()
-        if chain.parts[0] in (first, second) and ctx.is_within(chain.node, function)
-    ]
+    rebound = _rebound(ctx, function)
+    if any(name in rebound and _flattened(ctx, function, name) for name in (first, second)):
+        return ""
+    chains = [c for c in ctx.chains_within(function) if c.parts[0] in (first, second)]
+    found = ""
     for node in ctx.within(function, cst.BinaryOperation) + ctx.within(function, cst.Call):
-        names = {chain.parts[0] for chain in chains if _directly(ctx, chain.node, node)}
-        if len(names) == 2 and not _passes_on(ctx, node):
-            return True
-    return False
+        if _passes_on(ctx, node):
+            continue
+        inside = [c for c in chains if ctx.is_within(c.node, node)]
+        direct = {c.parts[0] for c in inside if _directly(ctx, c.node, node)}
+        if len(direct) == 2:
+            return "entries"
+        if direct == {first} and second in {c.parts[0] for c in inside}:
+            found = "other"
+    return found
 
 
 def _rebound(ctx: Context, function: cst.FunctionDef) -> list[str]:
@@ -155,8 +154,14 @@ def apply(ctx: Context) -> None:
             ctx.silent(
                 function, "S16", f"`{function.name.value}` is a ratio for each batch, as before."
             )
-        if meets_elementwise(ctx, function):
+        meeting = _meeting(ctx, function)
+        if meeting == "entries":
             _guard(ctx, function, names[0], names[1])
+        elif meeting == "other":
+            message = (
+                f"`{function.name.value}` meets its targets with something else of the outputs."
+            )
+            ctx.silent(function, "S1", f"{message} Check the shapes.", CHECK)
 
 
 def _guard(ctx: Context, function: cst.FunctionDef, y_true: str, y_pred: str) -> None:

@@ -7,13 +7,14 @@
 | symbol | the old name |
 | parameters | of the old function, in order: `name`, `name=default`, `name:=default` (written out, since the new default is another), `old/older` for two names of one, `name:ids` for an index; `*` for any arguments |
 | new | the new call. A bare name in it is a parameter; its arguments stand in the new function's order. Empty: `portable_losses.compat` |
-| class | R the same numbers, S with a guard; below X, G and T |
+| class | R the same numbers, S with a guard; below X, G, T and D |
 | when | what must hold, see `_conditions.py` |
 | silent | the silent change that is guarded here, see `silent.tsv` |
 | note | what a reader should know |
 
 `tf_compat.tsv`: names without a form in keras.ops, of class X, or G, which makes a function part of a
-TF1 graph: `portable_losses.compat.tf1` has them; T, which it does not have: TensorFlow 1's alone.
+TF1 graph: `portable_losses.compat.tf1` has them; T, which it does not have: TensorFlow 1's alone; and
+D, the same for what is no part of a graph.
 `name.*` is all that a namespace holds. `keras.tsv`: modules and names that moved; the longest that fits counts.
 `silent.tsv`: what may differ without an error, with figures measured.
 """  # noqa: E501
