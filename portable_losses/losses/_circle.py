@@ -31,12 +31,13 @@ def circle(
 ) -> Tensor:
     r"""Circle loss of pairs.
 
-    $$ \ell_i = \log \Bigl(1 + \sum_{p \in P(i)} e^{-\gamma \alpha_p (s_{ip} - 1 + m)}
+    $$ \ell_i = \frac{N}{N_+} \log \Bigl(1 + \sum_{p \in P(i)} e^{-\gamma \alpha_p (s_{ip} - 1 + m)}
        \sum_{n \in N(i)} e^{\gamma \alpha_n (s_{in} - m)}\Bigr), \qquad
        \alpha_p = \max(1 + m - s_{ip}, 0),\ \alpha_n = \max(s_{in} + m, 0) $$
 
     with $s$ the cosines, $P(i)$ the references of the class of anchor $i$ but itself, and $N(i)$
-    those of other classes. An anchor that lacks either has the value 0.
+    those of other classes. An anchor that lacks either has the value 0; the factor makes the mean
+    over the batch one over the $N_+$ others.
 
     Args:
         y_true: Ids `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
@@ -61,15 +62,13 @@ def circle(
         Wei, "Circle Loss: A Unified Perspective of Pair Similarity Optimization", CVPR 2020.
 
     Where peers differ:
-        pytorch-metric-learning's `CircleLoss` has constant weights too, but its mean leaves out
-        anchors of value 0. Keras' `Circle` and TensorFlow Similarity's have
-        `constant_weights=False`, and take the embeddings for normalised; Keras is NaN in the
-        gradient where an anchor lacks either kind of pair on some backends.
+        pytorch-metric-learning's `CircleLoss` is the same. Keras' `Circle` is that with
+        `constant_weights=False`, of embeddings that are normalised before.
 
     Examples:
         >>> values = circle([0, 0, 1], [[1.0, 0.0], [2.0, 0.0], [0.6, 0.8]], gamma=2.0)
-        >>> [round(float(value), 4) for value in values]  # log(1 + e^(0.4 - 0.32))
-        [0.7339, 0.7339, 0.0]
+        >>> [round(float(value), 4) for value in values]  # log(1 + e^(0.4 - 0.32)) * 3 / 2
+        [1.1009, 1.1009, 0.0]
     """
     _require(gamma, margin)
     found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
@@ -83,8 +82,7 @@ def circle(
         + log_sum_exp(gamma * of_negatives * (s - margin), negative)
     )
     both = ops.logical_and(ops.any(positive, axis=1), ops.any(negative, axis=1))
-    values = ops.where(both, values, ops.zeros_like(values))
-    return ops.cast(per_anchor(found, values, found.counted), found.dtype)
+    return ops.cast(per_anchor(found, values, both), found.dtype)
 
 
 @register

@@ -64,7 +64,7 @@ def in_batch_negatives(
     Where peers differ:
         sentence-transformers' `MultipleNegativesRankingLoss` with `scale=20` is the same for
         pairs; it has further columns of hard negatives too. Its symmetric form is `clip` with the
-        same temperature. TensorFlow Similarity's takes dot products by default.
+        same temperature.
 
     Examples:
         >>> pairs = [[[1.0, 0.0], [2.0, 0.0]], [[0.0, 1.0], [0.0, 3.0]]]

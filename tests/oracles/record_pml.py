@@ -29,12 +29,6 @@ def as_given(ours):
     return {**ours, "distance": distances.LpDistance(normalize_embeddings=False)}
 
 
-def over_all(ours):
-    """The mean over all anchors, not over those whose loss is above 0."""
-    given = {"m": ours["margin"], "gamma": ours["gamma"]}
-    return {**given, "reducer": reducers.MeanReducer()}
-
-
 def mined_hard(margin):
     """The mean over the hardest triplet of every anchor that has one."""
     given = as_given({"margin": margin})
@@ -136,7 +130,7 @@ RECIPES = {
     "circle": Recipe(
         losses.CircleLoss,
         ({"margin": 0.4, "gamma": 80.0}, {"margin": 0.25, "gamma": 4.0}),
-        over_all,
+        lambda ours: {"m": ours["margin"], "gamma": ours["gamma"]},
         weights=None,
     ),
     "lifted_structure": Recipe(

@@ -122,19 +122,21 @@ def siglip(labels, x, scale=10.0, bias=-10.0, block_size=None):
 
 
 def circle(labels, x, gamma=80.0, margin=0.4, constant_weights=True, weights=None):
-    """Y. Sun et al., CVPR 2020, equations 6 and 8. With `weights`, embeddings, α is theirs."""
-    weights, values = x if weights is None else weights, []
+    """Y. Sun et al., CVPR 2020, equations 6 and 8; the mean over anchors that have both kinds of
+    pairs. With `weights`, embeddings, α is theirs."""
+    weights, values, useful = x if weights is None else weights, [], []
     for i in range(len(x)):
         positive, negative = in_pairs(i, labels, x)
         alphas = in_pairs(i, labels, weights)
-        if not (positive and negative):
+        useful.append(bool(positive and negative))
+        if not useful[-1]:
             values.append(0.0)
             continue
         both = [zip(*two, strict=True) for two in zip(alphas, (positive, negative), strict=True)]
         p = [-gamma * max(1 + margin - a, 0) * (s - 1 + margin) for a, s in both[0]]
         n = [gamma * max(a + margin, 0) * (s - margin) for a, s in both[1]]
         values.append(np.logaddexp(0, log_sum_exp(p) + log_sum_exp(n)))
-    return np.array(values)
+    return shared_out(values, useful)
 
 
 def lifted_structure(labels, x, margin=1.0, distance="euclidean"):
