@@ -34,6 +34,9 @@ QUICK_XLA = (
 )
 # Where one session leaves the figures that another shows beside its own.
 TF1_FIGURES = ROOT / ".nox" / "figures" / "center_update_tf1.json"
+PEER_FIGURES = {peer: TF1_FIGURES.with_name(f"{peer}.json") for peer in ("tfa", "pml")}
+# TensorFlow Addons' last release, and the last TensorFlow and Keras that it works with.
+TFA = ("tensorflow==2.15.1", "tensorflow-addons==0.23.0")
 
 parametrize_backend = nox.parametrize("backend", BACKENDS, ids=BACKENDS)
 
@@ -52,7 +55,8 @@ def install(session: nox.Session, *packages: str) -> None:
     """Install `packages` (`.[extra]` among them) as tested: never editable."""
     # setuptools would ship what an earlier build left here, modules since deleted included.
     shutil.rmtree(ROOT / "build", ignore_errors=True)
-    session.install("-c", "constraints.txt", *packages)
+    # Python compiles what is imported; all of TensorFlow takes pip longer than some tests do.
+    session.install("--no-compile", "-c", "constraints.txt", *packages)
 
 
 def require_only(session: nox.Session, backend: str) -> None:
@@ -177,6 +181,36 @@ def bench_partial(session: nox.Session, backend: str) -> None:
     session.run(*command, env=environment(backend))
 
 
+@nox.session(python="3.11")
+def bench_embedding_tfa(session: nox.Session) -> None:
+    """Time and memory of TensorFlow Addons' losses of embeddings, for `bench_embedding`."""
+    session.install(*TFA)
+    PEER_FIGURES["tfa"].parent.mkdir(exist_ok=True)
+    command = ("benchmarks/embedding_peers.py", "tfa", str(PEER_FIGURES["tfa"]))
+    session.run("python", *command, *session.posargs, env=environment("tensorflow"))
+
+
+@nox.session
+def bench_embedding_pml(session: nox.Session) -> None:
+    """The same of pytorch-metric-learning's."""
+    session.install("-c", "constraints.txt", "torch", "pytorch-metric-learning==2.9.0")
+    PEER_FIGURES["pml"].parent.mkdir(exist_ok=True)
+    command = ("benchmarks/embedding_peers.py", "pml", str(PEER_FIGURES["pml"]))
+    session.run("python", *command, *session.posargs, env=environment("torch"))
+
+
+@nox.session
+@parametrize_backend
+def bench_embedding(session: nox.Session, backend: str) -> None:
+    """Time and memory of losses of embeddings, beside those of the peers measured before.
+
+    `-- --blocks 512 --batches 32768` measures NT-Xent, SupCon and SigLIP by blocks of anchors.
+    """
+    install(session, f".[{backend}]")
+    command = ("python", "-m", "benchmarks.embedding", *session.posargs, "--peers")
+    session.run(*command, *map(str, PEER_FIGURES.values()), env=environment(backend))
+
+
 @nox.session
 @parametrize_backend
 def examples(session: nox.Session, backend: str) -> None:
@@ -200,9 +234,11 @@ def oracle_tf1(session: nox.Session) -> None:
     session.install("tensorflow==1.15.5", "protobuf<3.21", "h5py<3")
     new = Path(session.create_tmp()) / "golden"
     shutil.rmtree(new, ignore_errors=True)
-    session.run("python", "tests/oracles/record_tf1.py", "--out", str(new), silent=True)
+    recorders = ("record_tf1", "record_tf1_centers", "record_tf1_programs", "record_tf1_ops")
+    for recorder in recorders:
+        session.run("python", f"tests/oracles/{recorder}.py", "--out", str(new), silent=True)
     compare = ("tests/oracles/compare.py", str(new), "tests/oracles/golden")
-    session.run("python", *compare, "center_", "joint_")
+    session.run("python", *compare, "center_", "joint_", "programs", "tf1_ops_")
 
 
 @nox.session
@@ -213,6 +249,30 @@ def oracle_pml(session: nox.Session) -> None:
     shutil.rmtree(new, ignore_errors=True)
     session.run("python", "tests/oracles/record_pml.py", "--out", str(new), silent=True)
     session.run("python", "tests/oracles/compare.py", str(new), "tests/oracles/golden", "pml_")
+
+
+@nox.session(python="3.11")
+def oracle_tfa(session: nox.Session) -> None:
+    """Record the golden figures of TensorFlow Addons again and compare. Needs `python3.11`."""
+    session.install(*TFA)
+    new = Path(session.create_tmp()) / "golden"
+    shutil.rmtree(new, ignore_errors=True)
+    command = ("python", "tests/oracles/record_tfa.py", "--out", str(new))
+    session.run(*command, silent=True, env=environment("tensorflow"))
+    session.run("python", "tests/oracles/compare.py", str(new), "tests/oracles/golden", "tfa_")
+
+
+@nox.session(python="3.11")  # the newest that TensorFlow 2.15 has
+def oracle_keras2(session: nox.Session) -> None:
+    """Record the golden figures of Keras 2.15 again and compare. Needs `python3.11`."""
+    session.install("tensorflow==2.15.1")
+    new = Path(session.create_tmp()) / "golden"
+    shutil.rmtree(new, ignore_errors=True)
+    env = {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    for recorder in ("record_keras2.py", "record_keras2_losses.py"):
+        record = (f"tests/oracles/{recorder}", "--out", str(new))
+        session.run("python", *record, silent=True, env=env)
+    session.run("python", "tests/oracles/compare.py", str(new), "tests/oracles/golden", "keras2_")
 
 
 # Where the files of old code are, and what is recorded of them; both outside of the repository.

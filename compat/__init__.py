@@ -2,6 +2,9 @@
 
 from portable_losses import _backend as _backend  # first: it explains a missing backend
 
+from . import K as K
+from . import keras2 as keras2
+from ._dispatch import operation as operation
 from ._losses import custom_mean_squared_error as custom_mean_squared_error
 from ._losses import custom_mse as custom_mse
 from ._losses import huber as huber
@@ -11,9 +14,12 @@ from .center_loss import CenterLoss as CenterLoss
 
 __all__ = [
     "CenterLoss",
+    "K",
     "custom_mean_squared_error",
     "custom_mse",
     "huber",
+    "keras2",
+    "operation",
     "weighted_mse",
     "weighted_rmse",
 ]

@@ -58,6 +58,14 @@ _DENG = (
     "Deng, Guo, Xue and Zafeiriou, ArcFace: Additive Angular Margin Loss for Deep Face "
     "Recognition, CVPR 2019"
 )
+_HERMANS = (
+    "Hermans, Beyer and Leibe, In Defense of the Triplet Loss for Person Re-Identification, "
+    "arXiv:1703.07737, 2017"
+)
+_CHEN = (
+    "Chen, Kornblith, Norouzi and Hinton, A Simple Framework for Contrastive Learning of Visual "
+    "Representations, ICML 2020"
+)
 
 CATALOGUE: tuple[Entry, ...] = (
     Entry("CenterLoss", "center_loss", "center", _WEN, stateful=True),
@@ -68,7 +76,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "contrastive",
         "pairs",
         _HADSELL,
-        peers={"tfa": "ContrastiveLoss", "pml": "ContrastiveLoss"},
+        peers={"tfa": "ContrastiveLoss"},
     ),
     Entry("WeightedSquaredError", "weighted_squared_error", "weighted"),
     Entry("WeightedRootError", "weighted_root_error", "weighted"),
@@ -343,6 +351,91 @@ CATALOGUE: tuple[Entry, ...] = (
         "Wang, Han, Huang, Dong and Scott, Multi-Similarity Loss with General Pair Weighting for "
         "Deep Metric Learning, CVPR 2019",
         peers={"pml": "MultiSimilarityLoss"},
+    ),
+    Entry(
+        "TripletSemiHard",
+        "triplet_semi_hard",
+        "triplet",
+        "Schroff, Kalenichenko and Philbin, FaceNet: A Unified Embedding for Face Recognition and "
+        "Clustering, CVPR 2015",
+        peers={"tfa": "TripletSemiHardLoss"},
+    ),
+    Entry(
+        "TripletHard",
+        "triplet_hard",
+        "triplet",
+        _HERMANS,
+        peers={"tfa": "TripletHardLoss", "pml": "TripletMarginLoss with BatchHardMiner"},
+    ),
+    Entry(
+        "TripletBatchAll",
+        "triplet_batch_all",
+        "triplet",
+        _HERMANS,
+        peers={"pml": "TripletMarginLoss, also with TripletMarginMiner"},
+    ),
+    Entry("NTXent", "ntxent", "embedding", _CHEN, peers={"pml": "NTXentLoss"}),
+    Entry(
+        "SimCLR",
+        "simclr",
+        "views",
+        _CHEN,
+        peers={"pml": "SelfSupervisedLoss(NTXentLoss())", "optax": "ntxent"},
+    ),
+    Entry(
+        "CLIP",
+        "clip",
+        "views",
+        "Radford, Kim, Hallacy, Ramesh, Goh, Agarwal, Sastry, Askell, Mishkin, Clark, Krueger and "
+        "Sutskever, Learning Transferable Visual Models From Natural Language Supervision, ICML "
+        "2021",
+        peers={"open_clip": "ClipLoss"},
+    ),
+    Entry(
+        "SigLIP",
+        "siglip",
+        "views",
+        "Zhai, Mustafa, Kolesnikov and Beyer, Sigmoid Loss for Language Image Pre-Training, ICCV "
+        "2023",
+        peers={"open_clip": "SigLipLoss"},
+    ),
+    Entry(
+        "InBatchNegatives",
+        "in_batch_negatives",
+        "views",
+        "Henderson, Al-Rfou, Strope, Sung, Lukacs, Guo, Kumar, Miklos and Kurzweil, Efficient "
+        "Natural Language Response Suggestion for Smart Reply, arXiv:1705.00652, 2017",
+        peers={"sentence-transformers": "MultipleNegativesRankingLoss"},
+    ),
+    Entry(
+        "Circle",
+        "circle",
+        "embedding",
+        "Sun, Cheng, Zhang, Zhang, Zheng, Wang and Wei, Circle Loss: A Unified Perspective of Pair "
+        "Similarity Optimization, CVPR 2020",
+        peers={"keras": "Circle", "pml": "CircleLoss"},
+    ),
+    Entry(
+        "NPairs",
+        "npairs",
+        "embedding",
+        "Sohn, Improved Deep Metric Learning with Multi-class N-pair Loss Objective, NIPS 2016",
+        peers={"tfa": "NpairsLoss", "pml": "NPairsLoss"},
+    ),
+    Entry(
+        "LiftedStructure",
+        "lifted_structure",
+        "embedding",
+        "Song, Xiang, Jegelka and Savarese, Deep Metric Learning via Lifted Structured Feature "
+        "Embedding, CVPR 2016",
+        peers={"tfa": "LiftedStructLoss", "pml": "LiftedStructureLoss"},
+    ),
+    Entry(
+        "ContrastiveLabels",
+        "contrastive_labels",
+        "embedding",
+        _HADSELL,
+        peers={"pml": "ContrastiveLoss"},
     ),
     Entry(
         "CrossBatchMemory",

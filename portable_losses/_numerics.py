@@ -112,6 +112,17 @@ def log1p_sum_exp(x: Tensor, mask: Tensor, axis: int = -1) -> Tensor:
     return ops.squeeze(largest + ops.log(ops.exp(-largest) + total), axis=axis)
 
 
+def log_sum_exp(x: Tensor, mask: Tensor, axis: int = -1, keepdims: bool = False) -> Tensor:
+    """log Σ exp x = m + log Σ exp(x − m) over the entries where `mask` holds, m = max x held
+    constant; 0 where it holds nowhere."""
+    largest = _largest_of(x, mask, axis)
+    zeros = ops.zeros_like(x)
+    total = ops.exp(ops.where(mask, x - largest, zeros))
+    total = ops.sum(ops.where(mask, total, zeros), axis=axis, keepdims=True)
+    found = largest + ops.log(ops.where(total > 0, total, ops.ones_like(total)))
+    return found if keepdims else ops.squeeze(found, axis=axis)
+
+
 def mean(x: Tensor, axis: int | tuple[int, ...] | None = -1, keepdims: bool = False) -> Tensor:
     """Σx / n. `ops.mean` computes float64 in float32 on JAX and PyTorch (Keras 3.15)."""
     shape = ops.shape(x)

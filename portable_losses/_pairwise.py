@@ -9,12 +9,20 @@ and one of the distances or similarities below for the numbers, all of shape (an
 Nothing here has an entry for each anchor, reference and coordinate at once.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from keras import ops
 
 from portable_losses import _backend, _numerics
-from portable_losses._inputs import as_float, as_labels, require_same_batch
+from portable_losses._inputs import (
+    as_float,
+    as_labels,
+    require_choice,
+    require_count,
+    require_same_batch,
+)
+from portable_losses._numerics import divide
 from portable_losses._typing import ArrayLike, Tensor
 
 PROTOCOL = ("ref_labels", "ref_embeddings", "ref_mask", "mask")
@@ -106,6 +114,50 @@ def masks(found: Pairs) -> tuple[Tensor, Tensor]:
     return ops.logical_and(exists, same), ops.logical_and(exists, ops.logical_not(same))
 
 
+def views(y_true: ArrayLike, y_pred: ArrayLike, mask: ArrayLike | None = None) -> Pairs:
+    """Two embeddings of each sample: the first are anchors, the second their references."""
+    if isinstance(y_pred, tuple | list) and len(y_pred) == 2 and hasattr(y_pred[0], "shape"):
+        first, second = y_pred
+    else:
+        y_pred = ops.convert_to_tensor(y_pred)
+        if len(y_pred.shape) != 3 or y_pred.shape[1] != 2:
+            raise ValueError(
+                "`y_pred` must hold two embeddings of each sample: a tensor of shape (N, 2, d), or "
+                "a tuple of two tensors of shape (N, d). Received: "
+                f"y_pred.shape={tuple(y_pred.shape)}."
+            )
+        first, second = y_pred[:, 0], y_pred[:, 1]
+    if len(first.shape) == 2 and tuple(first.shape) != tuple(second.shape):
+        raise ValueError(
+            "Both embeddings of a sample must have the same shape. Received: y_pred of shapes "
+            f"{tuple(first.shape)} and {tuple(second.shape)}."
+        )
+    found = pairs(y_true, first, mask=mask)
+    second = _where_rows(found.counted, ops.cast(ops.convert_to_tensor(second), found.x.dtype))
+    return found._replace(ref_x=second, own=None)
+
+
+def swapped(found: Pairs) -> Pairs:
+    """The second views as anchors of the first."""
+    return found._replace(x=found.ref_x, ref_x=found.x)
+
+
+def joined(found: Pairs) -> Pairs:
+    """Both views of all samples as one batch: the first views, then the second."""
+    x, ids = ops.concatenate([found.x, found.ref_x]), ops.concatenate([found.ids] * 2)
+    counted = ops.concatenate([found.counted] * 2)
+    own = ops.arange(ops.shape(x)[0], dtype="int32")
+    return Pairs(x, ids, counted, x, ids, ops.expand_dims(counted, 0), own, found.dtype)
+
+
+def with_units(found: Pairs) -> Pairs:
+    """Embeddings at length 1; a zero vector stays zero, with gradient 0."""
+    x = _numerics.normalize(found.x)
+    return found._replace(
+        x=x, ref_x=x if found.ref_x is found.x else _numerics.normalize(found.ref_x)
+    )
+
+
 # Labels -------------------------------------------------------------------------------------
 
 
@@ -166,22 +218,96 @@ def squared_euclidean(x: Tensor, y: Tensor) -> Tensor:
 
     The gradient is that of ‖x‖² + ‖y‖² − 2x·y, which is 2(x − y) as well and needs no difference
     kept for each pair and coordinate. As a value that form loses all digits between near vectors.
+    It is taken about the mean: a slope is a difference too, and far from the origin loses digits.
     """
+    center = ops.stop_gradient(_numerics.mean(y, axis=0, keepdims=True))
+    exact = _backend.squared_distances(ops.stop_gradient(x), ops.stop_gradient(y))
+    x, y = x - center, y - center
     smooth = ops.sum(ops.square(x), axis=1, keepdims=True) - 2 * dot(x, y)
     smooth = smooth + ops.expand_dims(ops.sum(ops.square(y), axis=1), 0)
-    exact = _sum_of_squares(ops.stop_gradient(x), ops.stop_gradient(y))
     return exact + (smooth - ops.stop_gradient(smooth))
-
-
-def _sum_of_squares(x: Tensor, y: Tensor, coordinates: int = 16) -> Tensor:
-    """Some coordinates at a time, so that the memory does not grow with their number."""
-    total: Tensor = 0
-    for k in range(0, x.shape[1], coordinates):
-        difference = ops.expand_dims(x[:, k : k + coordinates], 1) - y[:, k : k + coordinates]
-        total = total + ops.sum(ops.square(difference), axis=-1)
-    return total
 
 
 def euclidean(x: Tensor, y: Tensor) -> Tensor:
     """‖x − y‖; value 0 and gradient 0 between equal vectors."""
     return _numerics.sqrt(squared_euclidean(x, y))
+
+
+def cosine_distance(x: Tensor, y: Tensor) -> Tensor:
+    """1 − the cosine; 1 to a zero vector."""
+    return 1 - cosine(x, y)
+
+
+DISTANCES = {
+    "euclidean": euclidean,
+    "squared_euclidean": squared_euclidean,
+    "cosine": cosine_distance,
+}
+
+
+def require_distance(distance: str) -> None:
+    require_choice("distance", distance, tuple(DISTANCES))
+
+
+# Values, one per anchor ---------------------------------------------------------------------
+
+
+def per_anchor(found: Pairs, total: Tensor, count: Tensor) -> Tensor:
+    """Values whose mean over the batch is Σ total / Σ count.
+
+    Papers and peers average over pairs, triplets or the anchors that have some: over `count` of
+    them, whose losses add up to `total`, `(N,)` each. A function returns one value per anchor, of
+    which Keras takes the mean over the batch: `total` times N / Σ count. All are 0 where there is
+    nothing to average. N is the number of anchors that count.
+    """
+    zeros = ops.zeros_like(total)
+    count = ops.where(found.counted, ops.cast(count, total.dtype), zeros)
+    total = ops.where(count > 0, total, zeros)
+    samples = ops.sum(ops.cast(found.counted, total.dtype))
+    return total * divide(samples, ops.sum(count))
+
+
+def in_blocks(
+    found: Pairs, function: Callable[[Pairs], tuple[Tensor, ...]], block_size: int | None
+) -> list[Tensor]:
+    """What `function` gives for the anchors, float `(N,)` each; if `block_size` says so, for so
+    many anchors at a time, and then of no more than those are pairs held in memory. The gradient
+    computes them once more, block by block.
+
+    The last block is filled up with anchors that do not count. Of tensors, `function` may only
+    see those of its argument.
+    """
+    size = found.x.shape[0]
+    if block_size is None or (size is not None and size <= block_size):
+        return list(function(found))
+    rows = ops.shape(found.x)[0]
+    missing = -rows % block_size
+    each = found.exists.shape[0] != 1
+    own = found.own is not None
+
+    def cut(x: Tensor) -> Tensor:
+        if size is None or missing:
+            filler = ops.zeros((missing, *x.shape[1:]), dtype=x.dtype)
+            x = ops.concatenate([x, filler])
+        return ops.reshape(x, (-1, block_size, *x.shape[1:]))
+
+    blocks = (found.x, found.ids, found.counted)
+    blocks += (found.own,) * own + (found.exists,) * each
+    shared = (found.ref_x, found.ref_ids) + (found.exists,) * (not each)
+
+    def of_block(*given: Tensor) -> Tensor:
+        x, ids, counted, *rest = given
+        parts = dict(zip(["own"] * own + ["exists"] * each, rest, strict=False))
+        names = ["ref_x", "ref_ids"] + ["exists"] * (not each)
+        parts.update(zip(names, given[len(blocks) :], strict=True))
+        block = found._replace(**{"x": x, "ids": ids, "counted": counted, **parts})
+        return ops.stack(function(block), axis=-1)
+
+    values = _backend.map_blocks(of_block, tuple(cut(x) for x in blocks), shared)
+    values = ops.reshape(values, (-1, values.shape[-1]))[:rows]
+    return ops.unstack(values, axis=-1)
+
+
+def require_block_size(block_size: int | None) -> None:
+    if block_size is not None:
+        require_count("block_size", block_size)

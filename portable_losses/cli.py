@@ -1,4 +1,4 @@
-"""The command `portable-losses`: `demo`, `list` and `doctor`.
+"""The command `portable-losses`: `demo`, `list`, `migrate` and `doctor`.
 
 Neither Keras nor a backend is imported here: `demo` first decides which backend it will be.
 """
@@ -12,11 +12,13 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from portable_losses import __version__, _environment
 from portable_losses._catalogue import CATALOGUE, Entry
+from portable_losses.codemod import command as migrate_command
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -95,6 +97,15 @@ def _parser() -> argparse.ArgumentParser:
         help=f"only this family: {', '.join(families)}",
     )
     catalogue.add_argument("--json", action="store_true", help="everything known, as JSON")
+
+    migrate = commands.add_parser(
+        "migrate",
+        help="rewrite TensorFlow 1 and Keras 2 losses and metrics for Keras 3",
+        description="Rewrite TensorFlow 1 and Keras 2 losses and metrics for Keras 3, print what "
+        "would change, and say what a person has to read. Files stay as they are without --write.",
+    )
+    migrate.set_defaults(command=_run_migrate)
+    migrate_command.add_arguments(migrate)
 
     doctor = commands.add_parser(
         "doctor",
@@ -235,6 +246,26 @@ def _print_rich(entries: list[Entry]) -> None:
             Text(entry.paper),
         )
     Console(highlight=False).print(table)
+
+
+# migrate ------------------------------------------------------------------------------------
+
+
+def _run_migrate(arguments: argparse.Namespace) -> int:
+    if "libcst" in _environment.missing("migrate"):
+        raise UsageError("migrate needs libcst: pip install 'portable-losses[migrate]'")
+    return migrate_command.run(arguments, _track)
+
+
+def _track(outcomes: Iterable[Any], total: int) -> Iterable[Any]:
+    """A bar on stderr, for many files on a terminal."""
+    if total < 50 or not sys.stderr.isatty() or not _environment.is_installed("rich"):
+        return outcomes
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(outcomes, "migrating", total=total, console=console, transient=True)
 
 
 # doctor -------------------------------------------------------------------------------------

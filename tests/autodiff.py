@@ -43,6 +43,21 @@ def gradient(function: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
     raise NotImplementedError(BACKEND)
 
 
+def gradient_program(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
+    """The gradient of the sum of `function(y_true, y_pred)` by `y_pred`; on JAX, one program for
+    all batches of one shape."""
+
+    def total(y_pred: Any, y_true: Any) -> Any:
+        return ops.sum(function(y_true, y_pred))
+
+    if BACKEND != "jax":
+        return lambda y_true, y_pred: gradient(lambda p: total(p, y_true), y_pred)
+    import jax
+
+    program = jax.jit(jax.grad(total))
+    return lambda y_true, y_pred: np.asarray(program(*map(ops.convert_to_tensor, (y_pred, y_true))))
+
+
 def gradients(function: Callable[..., Any], x: np.ndarray, *given: np.ndarray) -> np.ndarray:
     """`gradient` of `function(x[i], *(g[i] for g in given))` by `x[i]`, for each i; on JAX, one
     program for all."""
@@ -52,6 +67,51 @@ def gradients(function: Callable[..., Any], x: np.ndarray, *given: np.ndarray) -
     import jax
 
     return np.asarray(_quickly(jax.vmap(jax.grad(function)), x, *given)(x, *given))
+
+
+def values_and_gradients(
+    functions: list[Callable[..., Any]], given: list[list[np.ndarray]]
+) -> list[tuple[list[Any], list[Any]]]:
+    """Of each function of a list of tensors, which gives a scalar and values: the values, and the
+    gradients of the scalar by the tensors. On JAX, one program for all that have tensors."""
+    match BACKEND:
+        case "jax":
+            import jax
+
+            def all_of(given: list[list[Any]]) -> list[Any]:
+                found = []
+                for function, xs in zip(functions, given, strict=True):
+                    slopes, values = jax.grad(function, has_aux=True)(xs)
+                    found.append((values, slopes))
+                return found
+
+            return _quickly(all_of, given)(given)
+        case "tensorflow":
+            import tensorflow as tf
+
+            found = []
+            for function, arrays in zip(functions, given, strict=True):
+                xs = [tf.convert_to_tensor(x) for x in arrays]
+                with tf.GradientTape() as tape:
+                    tape.watch(xs)
+                    total, values = function(xs)
+                slopes = tape.gradient(total, xs, unconnected_gradients="zero") if xs else []
+                found.append((values, [tf.convert_to_tensor(slope) for slope in slopes]))
+            return found
+        case "torch":
+            import torch
+
+            found = []
+            for function, arrays in zip(functions, given, strict=True):
+                xs = [torch.from_numpy(x).requires_grad_() for x in arrays]
+                total, values = function(xs)
+                slopes = [torch.zeros_like(x) for x in xs]
+                if xs and total.requires_grad:
+                    slopes = torch.autograd.grad(total, xs, materialize_grads=True)
+                values = [v.detach() if isinstance(v, torch.Tensor) else v for v in values]
+                found.append((values, slopes))
+            return found
+    raise NotImplementedError(BACKEND)
 
 
 def _quickly(function: Callable[..., Any], *given: Any) -> Callable[..., Any]:
@@ -279,6 +339,29 @@ def operations_on(variable: Any, function: Callable[[], Any]) -> set[str]:
     graph = tf.function(function).get_concrete_function().graph
     handles = [inner for outer, inner in graph.captures if outer is variable.value.handle]
     return {operation.type for handle in handles for operation in handle.consumers()}
+
+
+def bytes_for_gradient(loss: Any, y_true: np.ndarray, y_pred: np.ndarray) -> int:
+    """What a program of value and gradient allocates besides its arguments and results (JAX), or
+    what the value keeps for the gradient, tensors that share memory counted once (PyTorch)."""
+    if BACKEND == "jax":
+        import jax
+
+        function = jax.value_and_grad(lambda p, t: loss(t, p))
+        program = jax.jit(function).lower(y_pred, y_true).compile()
+        return program.memory_analysis().temp_size_in_bytes
+    import torch
+
+    kept = {}
+
+    def keep(x):
+        kept[x.untyped_storage().data_ptr()] = x.untyped_storage()
+        return x
+
+    x = torch.tensor(y_pred, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+        loss(torch.tensor(y_true), x)
+    return sum(storage.nbytes() for storage in kept.values())
 
 
 def temporary_bytes(loss: Any, y_true: np.ndarray, y_pred: np.ndarray) -> int:

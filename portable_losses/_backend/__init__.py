@@ -11,13 +11,34 @@ Each backend has a module with the same functions:
   `table[rows] = values`, with rows that are all different;
 * `concrete(tensor)`: the values as a NumPy array, or None while they are being traced (or where
   a look would stall an accelerator);
+* `is_traced(tensor)`: whether the tensor has no values yet, so that no look can tell them;
 * `traces_without(variable, tensor)`: whether `tensor` is traced by a function of which `variable`
   is no input, so that an update would be thrown away when the trace ends;
+* `squared_distances(x, y)`: `‖x − y‖²` of rows, `(N, d)` and `(M, d)` to `(N, M)`, as sums of
+  squared differences; no gradient;
+* `nearest_above(x, among)`: for each entry of `(N, M)` that is none of those `among`, bool
+  `(N, M)`, the column of the smallest of those in its row that is larger; and whether there is one;
+* `count_below(x, among, bounds)`: how many entries of its row, of those `among`, are below
+  each bound;
+* `map_blocks(function, blocks, shared)`: `function(*(b[k] for b in blocks), *shared)` for each k,
+  stacked; one block at a time, which the gradient computes again instead of keeping it. Of the
+  function's tensors none may come from elsewhere;
+* `value_and_gradient(function, xs)`: a scalar `function(*xs)` and its gradients by the tensors
+  `xs`; may be nested in another gradient;
+* `compiled(function)`: `function` of nested tensors, as a program for each choice of shapes and
+  dtypes; on PyTorch, as it is and without a gradient;
+* `at_once()`: a context in which operations on values that are known are computed, not traced;
+* `available(dtype)`: in which dtype it has what is asked for in `dtype`: JAX keeps 64 bits in 32;
+* `snapshot(tensor)`: the tensor, safe from later updates in place of the variable it belongs to;
 * `replicas()`: how many replicas run side by side, each on its share of the batch; gradients
-  are summed over them, so a mean over the share is divided by their number.
+  are summed over them, so a mean over the share is divided by their number;
+* `canonical_dtype(name)`: the dtype that one asked for becomes: int64 is int32 on JAX;
+* `tracing()`: whether a step is being traced, so that a variable made now would be lost;
+* `print_values(message, tensor, summarize)`: prints values each time a compiled step runs.
 """
 
 import importlib
+import weakref
 from typing import Any
 
 from portable_losses._environment import BACKENDS, explain
@@ -29,8 +50,12 @@ except (ImportError, ValueError) as error:
     # Keras answers an unknown name with ValueError and an absent package with ImportError.
     raise ImportError(explain(str(error).split("\n")[0])) from error
 
-# No public name says whether a scope holds a variable.
-from keras.src.backend.common import stateless_scope
+# No public name says whether a scope holds a variable, which mask a tensor carries, or whether the
+# layer that is being called trains; nor evaluates a function of KerasTensors without a layer of it.
+# `keras.Variable` of an older Keras is a class of its own, and variables of layers are none of it.
+from keras.src.backend import Variable as Variable
+from keras.src.backend import compute_output_spec as output_spec
+from keras.src.backend.common import global_state, masking, stateless_scope
 
 
 def _load() -> Any:
@@ -39,8 +64,21 @@ def _load() -> Any:
 
 
 _module = _load()
+at_once = _module.at_once
+available = _module.available
+canonical_dtype = _module.canonical_dtype
+compiled = _module.compiled
 concrete = _module.concrete
+count_below = _module.count_below
+is_traced = _module.is_traced
+map_blocks = _module.map_blocks
+nearest_above = _module.nearest_above
+print_values = _module.print_values
 replicas = _module.replicas
+set_mask = masking.set_keras_mask
+snapshot = _module.snapshot
+squared_distances = _module.squared_distances
+value_and_gradient = _module.value_and_gradient
 
 
 def add_rows(variable: Any, rows: Tensor, values: Tensor) -> None:
@@ -64,7 +102,27 @@ def set_rows(variable: Any, rows: Tensor, values: Tensor) -> None:
 def take_rows(table: Any, rows: Tensor) -> Tensor:
     """`table[rows]` of a variable or a tensor. A variable is never read back whole, which would
     make the next update of its rows copy it (TensorFlow)."""
-    return _module.take_rows(table.value if isinstance(table, keras.Variable) else table, rows)
+    return _module.take_rows(table.value if isinstance(table, Variable) else table, rows)
+
+
+def with_rows_added(table: Tensor, rows: Tensor, values: Tensor) -> Tensor:
+    """A table with `table[rows] += values`; repeated rows add up."""
+    return _module.with_rows_added(table, rows, values)
+
+
+def read_checkpoint(prefix: str) -> dict[str, Any]:
+    """The arrays of a TF1 checkpoint by name, which only TensorFlow can read."""
+    try:
+        import tensorflow as tf
+    except ImportError:
+        raise ImportError(
+            f"{prefix!r} is a checkpoint of TensorFlow, and TensorFlow is not installed here. "
+            "Where it is, make a .npz file of it: reader = tf.train.load_checkpoint(prefix); "
+            "numpy.savez(file, **{name: reader.get_tensor(name) for name in "
+            "reader.get_variable_to_shape_map()})"
+        ) from None
+    reader = tf.train.load_checkpoint(prefix)
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
 def is_lost(variable: Any, tensor: Tensor) -> bool:
@@ -75,4 +133,64 @@ def is_lost(variable: Any, tensor: Tensor) -> bool:
     return _module.traces_without(variable, tensor)
 
 
-__all__ = ["add_rows", "concrete", "is_lost", "replicas", "set_rows", "take_rows"]
+def tracing() -> bool:
+    """Whether a step is being traced, which would lose a variable that is made now."""
+    return stateless_scope.in_stateless_scope() or _module.tracing()
+
+
+def training_of_call() -> Any:
+    """The `training` of the layer that is being called; None where none is."""
+    context = global_state.get_global_attribute("current_call_ctx")
+    return None if context is None else context.training
+
+
+# Of tensors that take no attribute: JAX's, while they are traced.
+_logits: dict[int, tuple[Any, Tensor]] = {}
+
+
+def set_logits(tensor: Tensor, logits: Tensor) -> None:
+    """Let `tensor`, a softmax or sigmoid, carry its logits, under the attribute that Keras uses."""
+    try:
+        tensor._keras_logits = logits
+    except AttributeError:
+        key = id(tensor)
+        _logits[key] = (weakref.ref(tensor, lambda _: _logits.pop(key, None)), logits)
+
+
+def get_logits(tensor: Tensor) -> Tensor | None:
+    """The logits that `tensor` carries, if any."""
+    reference, logits = _logits.get(id(tensor), (None, None))
+    if reference is not None and reference() is tensor:
+        return logits
+    return getattr(tensor, "_keras_logits", None)
+
+
+__all__ = [
+    "Variable",
+    "add_rows",
+    "at_once",
+    "available",
+    "canonical_dtype",
+    "compiled",
+    "concrete",
+    "count_below",
+    "get_logits",
+    "is_lost",
+    "is_traced",
+    "map_blocks",
+    "nearest_above",
+    "output_spec",
+    "print_values",
+    "read_checkpoint",
+    "replicas",
+    "set_logits",
+    "set_mask",
+    "set_rows",
+    "snapshot",
+    "squared_distances",
+    "take_rows",
+    "tracing",
+    "training_of_call",
+    "value_and_gradient",
+    "with_rows_added",
+]

@@ -1,5 +1,8 @@
 """Any backend, by `keras.ops` alone (numpy, openvino): right, without being in place."""
 
+import contextlib
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,9 +38,94 @@ def concrete(tensor: Tensor) -> np.ndarray | None:
         return None
 
 
+def is_traced(tensor: Tensor) -> bool:
+    return concrete(tensor) is None
+
+
 def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False
 
 
+def available(dtype: str) -> str:
+    return dtype
+
+
+def at_once() -> Any:
+    return contextlib.nullcontext()
+
+
+def compiled(function: Callable[..., Any], needs_values: Any = ()) -> Callable[..., Any]:
+    return function
+
+
+def snapshot(tensor: Tensor) -> Tensor:
+    return ops.copy(tensor)
+
+
+def value_and_gradient(
+    function: Callable[..., Tensor], xs: Sequence[Tensor]
+) -> tuple[Tensor, list[Tensor]]:
+    raise NotImplementedError("This backend of Keras has no gradients.")
+
+
 def replicas() -> int:
     return 1
+
+
+def squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    return ops.sum(ops.square(ops.expand_dims(x, 1) - y), axis=-1)
+
+
+def rank(held: Tensor, bounds: Tensor, equal: bool) -> Tensor:
+    """How many entries of a sorted row are below each bound, or equal to it if so said: a binary
+    search for all at once."""
+    size, before = ops.shape(held)[1], ops.less_equal if equal else ops.less
+    known = held.shape[1]
+    found = ops.zeros_like(bounds, dtype="int32")
+    for power in reversed(range(24 if known is None else known.bit_length())):
+        last = found + (2**power - 1)
+        entry = ops.take_along_axis(held, ops.minimum(last, size - 1), axis=1)
+        jump = ops.logical_and(last < size, before(entry, bounds))
+        found = ops.where(jump, last + 1, found)
+    return found
+
+
+def _held(x: Tensor, among: Tensor) -> Tensor:
+    return ops.where(among, x, ops.full_like(x, math.inf))
+
+
+def nearest_above(
+    x: Tensor, among: Tensor, rank: Callable[..., Tensor] = rank
+) -> tuple[Tensor, Tensor]:
+    held = _held(x, among)
+    order = ops.argsort(held, axis=1)
+    place = rank(ops.take_along_axis(held, order, axis=1), x, equal=True)
+    exists = place < ops.sum(ops.cast(among, "int32"), axis=1, keepdims=True)
+    place = ops.where(exists, place, ops.zeros_like(place))
+    return ops.take_along_axis(order, place, axis=1), exists
+
+
+def count_below(
+    x: Tensor, among: Tensor, bounds: Tensor, rank: Callable[..., Tensor] = rank
+) -> Tensor:
+    return rank(ops.sort(_held(x, among), axis=1), bounds, equal=False)
+
+
+def map_blocks(
+    function: Callable[..., Tensor], blocks: tuple[Tensor, ...], shared: tuple[Tensor, ...]
+) -> Tensor:
+    return ops.stack([function(*block, *shared) for block in zip(*blocks, strict=True)])
+
+
+def canonical_dtype(name: str) -> str:
+    return name
+
+
+def tracing() -> bool:
+    return False
+
+
+def print_values(message: str, tensor: Tensor, summarize: int) -> None:
+    edge = None if summarize < 0 else summarize
+    with np.printoptions(threshold=2 * edge if edge else 10**9, edgeitems=edge or 3):
+        print(message, ops.convert_to_numpy(tensor))

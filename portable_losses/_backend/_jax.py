@@ -1,8 +1,11 @@
 """JAX."""
 
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from portable_losses._typing import Tensor
@@ -37,11 +40,137 @@ def concrete(tensor: Tensor) -> np.ndarray | None:
     return np.asarray(tensor)
 
 
+def is_traced(tensor: Tensor) -> bool:
+    return isinstance(tensor, jax.core.Tracer)
+
+
 def traces_without(variable: Any, tensor: Tensor) -> bool:
     # The update would leave a dead tracer in the variable.
     traced = isinstance(tensor, jax.core.Tracer)
     return traced and not isinstance(variable.value, jax.core.Tracer)
 
 
+def available(dtype: str) -> str:
+    return str(jax.dtypes.canonicalize_dtype(dtype))
+
+
+def at_once() -> Any:
+    return jax.ensure_compile_time_eval()
+
+
+# A program cannot have a shape that depends on values. Computed one by one, operations can.
+_NEEDS_VALUES = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.NonConcreteBooleanIndexError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+)
+
+
+def compiled(function: Callable[..., Any], needs_values: Any = ()) -> Callable[..., Any]:
+    """Falls back to operations one by one where shapes depend on values, which the errors
+    `needs_values` say too."""
+    program = jax.jit(function)
+
+    @functools.wraps(function)
+    def run(*given: Any) -> Any:
+        nonlocal program
+        try:
+            return program(*given)
+        except (*_NEEDS_VALUES, *needs_values):
+            if program is function:
+                raise
+            program = function
+            return function(*given)
+
+    return run
+
+
+def snapshot(tensor: Tensor) -> Tensor:
+    return tensor  # arrays do not change
+
+
+def value_and_gradient(
+    function: Callable[..., Tensor], xs: Sequence[Tensor]
+) -> tuple[Tensor, list[Tensor]]:
+    value, slopes = jax.value_and_grad(lambda xs: function(*xs))(list(xs))
+    return value, slopes
+
+
 def replicas() -> int:
     return 1
+
+
+def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    # Nothing is kept for each pair and coordinate, and what XLA finds in a loop it does not compute
+    # again wherever the distances are used.
+    some = 16
+    missing = -x.shape[1] % some
+    x, y = (jnp.pad(z, ((0, 0), (0, missing))).T for z in (x, y))
+
+    def add(k: Tensor, total: Tensor) -> Tensor:
+        a, b = (jax.lax.dynamic_slice_in_dim(z, k * some, some) for z in (x, y))
+        for i in range(some):
+            total = total + jnp.square(a[i][:, None] - b[i])
+        return total
+
+    zeros = jnp.zeros((x.shape[1], y.shape[1]), x.dtype)
+    return jax.lax.fori_loop(0, x.shape[0] // some, add, zeros)
+
+
+def _keys(x: Tensor) -> Tensor:
+    """Integers in the order of the floats: XLA sorts them four times as fast on the CPU."""
+    kind = jnp.int64 if x.dtype == jnp.float64 else jnp.int32
+    bits = jax.lax.bitcast_convert_type(x, kind)
+    keys = bits ^ ((bits >> (8 * bits.itemsize - 1)) & jnp.iinfo(kind).max)
+    return jnp.where(bits == jnp.iinfo(kind).min, jnp.zeros_like(keys), keys)  # -0 is 0
+
+
+def _sorted_keys(keys: Tensor, among: Tensor) -> Tensor:
+    return jnp.sort(jnp.where(among, keys, jnp.iinfo(keys.dtype).max), axis=1)
+
+
+def _nearest_above(x: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
+    keys, rows = _keys(x), jnp.arange(x.shape[0])[:, None]
+    right = jax.vmap(functools.partial(jnp.searchsorted, side="right"))
+    # One search for both: the rank of the next entry, and of an entry itself the first like it.
+    rank = right(_sorted_keys(keys, among), keys - among)
+    columns = jnp.broadcast_to(jnp.arange(x.shape[1]), x.shape)
+    place = jnp.where(among, rank, x.shape[1])
+    column_of = jnp.zeros(x.shape, columns.dtype).at[rows, place].set(columns, mode="drop")
+    exists = rank < jnp.sum(among, axis=1, keepdims=True)
+    return jnp.take_along_axis(column_of, jnp.where(exists, rank, 0), axis=1), exists
+
+
+def _count_below(x: Tensor, among: Tensor, bounds: Tensor) -> Tensor:
+    return jax.vmap(jnp.searchsorted)(_sorted_keys(_keys(x), among), _keys(bounds))
+
+
+squared_distances = jax.jit(_squared_distances)
+nearest_above = jax.jit(_nearest_above)
+count_below = jax.jit(_count_below)
+
+
+def map_blocks(
+    function: Callable[..., Tensor], blocks: tuple[Tensor, ...], shared: tuple[Tensor, ...]
+) -> Tensor:
+    again = jax.checkpoint(lambda block: function(*block, *shared), prevent_cse=False)
+    return jax.lax.map(again, blocks)
+
+
+def canonical_dtype(name: str) -> str:
+    return jax.dtypes.canonicalize_dtype(name).name
+
+
+def tracing() -> bool:
+    return isinstance(jax.numpy.zeros(()), jax.core.Tracer)  # no public name says it
+
+
+def print_values(message: str, tensor: Tensor, summarize: int) -> None:
+    edge = None if summarize < 0 else summarize
+
+    def show(values: np.ndarray) -> None:
+        with np.printoptions(threshold=2 * edge if edge else 10**9, edgeitems=edge or 3):
+            print(message, values)
+
+    jax.debug.callback(show, tensor)

@@ -20,9 +20,13 @@ from portable_losses.losses._center_relatives import TripletCenter as TripletCen
 from portable_losses.losses._center_relatives import contrastive_center as contrastive_center
 from portable_losses.losses._center_relatives import island_loss as island_loss
 from portable_losses.losses._center_relatives import triplet_center as triplet_center
+from portable_losses.losses._circle import Circle as Circle
+from portable_losses.losses._circle import circle as circle
 from portable_losses.losses._class_balanced import ClassBalanced as ClassBalanced
 from portable_losses.losses._contrastive import Contrastive as Contrastive
 from portable_losses.losses._contrastive import contrastive as contrastive
+from portable_losses.losses._contrastive_labels import ContrastiveLabels as ContrastiveLabels
+from portable_losses.losses._contrastive_labels import contrastive_labels as contrastive_labels
 from portable_losses.losses._cosface import CosFace as CosFace
 from portable_losses.losses._cosface import NormalizedSoftmax as NormalizedSoftmax
 from portable_losses.losses._cosface import P2SGrad as P2SGrad
@@ -50,9 +54,17 @@ from portable_losses.losses._hinge import hinge as hinge
 from portable_losses.losses._hinge import squared_hinge as squared_hinge
 from portable_losses.losses._instance import InstanceLoss as InstanceLoss
 from portable_losses.losses._instance import instance_loss as instance_loss
+from portable_losses.losses._lifted import LiftedStructure as LiftedStructure
+from portable_losses.losses._lifted import lifted_structure as lifted_structure
 from portable_losses.losses._memory import CrossBatchMemory as CrossBatchMemory
 from portable_losses.losses._multi_similarity import MultiSimilarity as MultiSimilarity
 from portable_losses.losses._multi_similarity import multi_similarity as multi_similarity
+from portable_losses.losses._npairs import NPairs as NPairs
+from portable_losses.losses._npairs import npairs as npairs
+from portable_losses.losses._ntxent import NTXent as NTXent
+from portable_losses.losses._ntxent import SimCLR as SimCLR
+from portable_losses.losses._ntxent import ntxent as ntxent
+from portable_losses.losses._ntxent import simclr as simclr
 from portable_losses.losses._partial import PartialFC as PartialFC
 from portable_losses.losses._probabilistic import KLDivergence as KLDivergence
 from portable_losses.losses._probabilistic import Poisson as Poisson
@@ -106,12 +118,25 @@ from portable_losses.losses._sphereface import SphereFace as SphereFace
 from portable_losses.losses._sphereface import sphereface as sphereface
 from portable_losses.losses._supcon import SupCon as SupCon
 from portable_losses.losses._supcon import supcon as supcon
+from portable_losses.losses._triplet import TripletBatchAll as TripletBatchAll
+from portable_losses.losses._triplet import TripletHard as TripletHard
+from portable_losses.losses._triplet import TripletSemiHard as TripletSemiHard
+from portable_losses.losses._triplet import triplet_batch_all as triplet_batch_all
+from portable_losses.losses._triplet import triplet_hard as triplet_hard
+from portable_losses.losses._triplet import triplet_semi_hard as triplet_semi_hard
+from portable_losses.losses._two_views import CLIP as CLIP
+from portable_losses.losses._two_views import InBatchNegatives as InBatchNegatives
+from portable_losses.losses._two_views import SigLIP as SigLIP
+from portable_losses.losses._two_views import clip as clip
+from portable_losses.losses._two_views import in_batch_negatives as in_batch_negatives
+from portable_losses.losses._two_views import siglip as siglip
 from portable_losses.losses._weighted import WeightedRootError as WeightedRootError
 from portable_losses.losses._weighted import WeightedSquaredError as WeightedSquaredError
 from portable_losses.losses._weighted import weighted_root_error as weighted_root_error
 from portable_losses.losses._weighted import weighted_squared_error as weighted_squared_error
 
 __all__ = [
+    "CLIP",
     "AdaCos",
     "AdaFace",
     "ArcFace",
@@ -119,19 +144,23 @@ __all__ = [
     "CategoricalCrossentropy",
     "CategoricalHinge",
     "CenterLoss",
+    "Circle",
     "ClassBalanced",
     "ConfidencePenalizedSquaredError",
     "Contrastive",
     "ContrastiveCenter",
+    "ContrastiveLabels",
     "CosFace",
     "CosineSimilarity",
     "CrossBatchMemory",
     "CurricularFace",
     "Hinge",
     "Huber",
+    "InBatchNegatives",
     "InstanceLoss",
     "IslandLoss",
     "KLDivergence",
+    "LiftedStructure",
     "LogCosh",
     "Loss",
     "MagFace",
@@ -140,6 +169,8 @@ __all__ = [
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
     "MultiSimilarity",
+    "NPairs",
+    "NTXent",
     "NormalizedSoftmax",
     "P2SGrad",
     "PartialFC",
@@ -149,6 +180,8 @@ __all__ = [
     "ProxyNCA",
     "RingLoss",
     "RootMeanSquaredError",
+    "SigLIP",
+    "SimCLR",
     "SoftTriple",
     "SoftmaxCenterLoss",
     "SparseCategoricalCrossentropy",
@@ -157,7 +190,10 @@ __all__ = [
     "StatefulLoss",
     "SubCenterArcFace",
     "SupCon",
+    "TripletBatchAll",
     "TripletCenter",
+    "TripletHard",
+    "TripletSemiHard",
     "WeightedRootError",
     "WeightedSquaredError",
     "adacos",
@@ -168,18 +204,23 @@ __all__ = [
     "categorical_crossentropy",
     "categorical_hinge",
     "center_loss",
+    "circle",
+    "clip",
     "confidence_penalized_squared_error",
     "contrastive",
     "contrastive_center",
+    "contrastive_labels",
     "cosface",
     "cosine_similarity",
     "curricularface",
     "get",
     "hinge",
     "huber",
+    "in_batch_negatives",
     "instance_loss",
     "island_loss",
     "kl_divergence",
+    "lifted_structure",
     "log_cosh",
     "magface",
     "mean_absolute_error",
@@ -188,19 +229,26 @@ __all__ = [
     "mean_squared_logarithmic_error",
     "multi_similarity",
     "normalized_softmax",
+    "npairs",
+    "ntxent",
     "p2sgrad",
     "poisson",
     "proxy_anchor",
     "proxy_nca",
     "ring_loss",
     "root_mean_squared_error",
+    "siglip",
+    "simclr",
     "soft_triple",
     "sparse_categorical_crossentropy",
     "sphereface",
     "squared_hinge",
     "sub_center_arcface",
     "supcon",
+    "triplet_batch_all",
     "triplet_center",
+    "triplet_hard",
+    "triplet_semi_hard",
     "weighted_root_error",
     "weighted_squared_error",
 ]

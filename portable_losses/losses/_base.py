@@ -102,7 +102,8 @@ class Loss(keras.losses.Loss):
         try:
             others = {}
             if self.sees_others:
-                others["mask"] = counted_samples(y_pred, sample_weight, mask)
+                first = keras.tree.flatten(y_pred)[0]
+                others["mask"] = counted_samples(first, sample_weight, mask)
             values = per_sample(self.call(y_true, y_pred, **others), y_pred, self.name)
             values = ops.cast(values, self.dtype)
             counted = self.counted(y_true, y_pred)

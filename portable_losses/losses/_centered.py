@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from portable_losses import _backend
@@ -17,7 +16,7 @@ def as_features(y_pred: ArrayLike, centers: ArrayLike) -> tuple[Tensor, Any, str
     """Features `(N, d)`, centers `(C, d)`, and the dtype of a result. A variable stays one: its
     rows can then be read without the table."""
     x, dtype = as_float(y_pred)
-    if not isinstance(centers, keras.Variable):
+    if not isinstance(centers, _backend.Variable):
         centers = ops.convert_to_tensor(centers)
     if len(x.shape) != 2 or len(centers.shape) != 2 or x.shape[1] != centers.shape[1]:
         raise ValueError(

@@ -5,10 +5,38 @@ from typing import Any
 from keras import ops
 
 from portable_losses._inputs import require_above
-from portable_losses._numerics import divide, log_softmax, masked_mean
-from portable_losses._pairwise import cosine, masks, pairs
+from portable_losses._numerics import log_softmax, masked_mean
+from portable_losses._pairwise import (
+    Pairs,
+    dot,
+    in_blocks,
+    masks,
+    pairs,
+    per_anchor,
+    require_block_size,
+    with_units,
+)
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
+
+
+def _mean_of_positives(found: Pairs, temperature: float) -> tuple[Tensor, Tensor]:
+    """Of a softmax of dot products over all references, the mean of −log over those of the
+    anchor's class; and whether it has any."""
+    positive, negative = masks(found)
+    logits = dot(found.x, found.ref_x) / temperature
+    chances = log_softmax(logits, axis=1, mask=ops.logical_or(positive, negative))
+    useful = ops.logical_and(found.counted, ops.any(positive, axis=1))
+    return -masked_mean(chances, positive, axis=1), ops.cast(useful, logits.dtype)
+
+
+def softmax_values(found: Pairs, temperature: float = 1.0, block_size: int | None = None) -> Tensor:
+    """Their mean over the batch is that over the anchors that have a positive."""
+
+    def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
+        return _mean_of_positives(block, temperature)
+
+    return per_anchor(found, *in_blocks(found, of_block, block_size))
 
 
 @register
@@ -17,6 +45,7 @@ def supcon(
     y_pred: ArrayLike,
     *,
     temperature: float = 0.1,
+    block_size: int | None = None,
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
@@ -35,6 +64,8 @@ def supcon(
         y_true: Ids `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
         y_pred: Embeddings, shape `(N, d)`; normalised here.
         temperature: The paper's $\tau$.
+        block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
+            computes each block again. None: all at once.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
@@ -63,15 +94,9 @@ def supcon(
         [0.4699, 0.4699, 0.0]
     """
     require_above("temperature", temperature, 0)
-    found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
-    positive, negative = masks(found)
-    logits = cosine(found.x, found.ref_x) / temperature
-    chances = log_softmax(logits, axis=1, mask=ops.logical_or(positive, negative))
-    values = -masked_mean(chances, positive, axis=1)
-    useful = ops.logical_and(found.counted, ops.any(positive, axis=1))
-    values = ops.where(useful, values, ops.zeros_like(values))
-    samples, anchors = (ops.sum(ops.cast(m, values.dtype)) for m in (found.counted, useful))
-    return ops.cast(values * divide(samples, anchors), found.dtype)
+    require_block_size(block_size)
+    found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
+    return ops.cast(softmax_values(found, temperature, block_size), found.dtype)
 
 
 @register
@@ -80,6 +105,7 @@ class SupCon(Loss):
 
     Args:
         temperature: The paper's temperature.
+        block_size: So many anchors at a time, for batches whose pairs do not fit into memory.
         reduction, name, dtype: As for any Keras loss.
     """
 
@@ -89,10 +115,12 @@ class SupCon(Loss):
     def __init__(
         self,
         temperature: float = 0.1,
+        block_size: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "supcon",
         dtype: Any = None,
     ):
         require_above("temperature", temperature, 0)
+        require_block_size(block_size)
         super().__init__(reduction, name, dtype)
-        self.settings = {"temperature": temperature}
+        self.settings = {"temperature": temperature, "block_size": block_size}

@@ -173,7 +173,7 @@ def test_training_has_to_be_said():
 
 def test_unknown_settings_are_refused():
     with pytest.raises(ValueError, match=r"`reduction` must be one of .*'half_sum'"):
-        compat.CenterLoss(2, reduction="sum")
+        compat.CenterLoss(2, reduction="total")
     with pytest.raises(ValueError, match=r"`update` must be one of .*'count'"):
         compat.CenterLoss(2, update="often")
 

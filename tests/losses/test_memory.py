@@ -100,7 +100,7 @@ def constant_references(labels, p, exact, known):
     n, m = len(p), len(known)
     ref_labels, ref_x = [*labels, *(y for y, _ in known)], [*exact, *(row for _, row in known)]
     seen = [[i != j for j in range(n + m)] for i in range(n)]
-    return embedding.supcon(labels, p, 0.1, ref_labels, ref_x, seen).mean()
+    return embedding.supcon(labels, p, ref_labels=ref_labels, ref_x=ref_x, seen=seen).mean()
 
 
 def test_a_gradient_asked_for_after_two_steps_flows_to_anchors_alone(rng):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytorch_metric_learning
 import torch
-from pytorch_metric_learning import losses
+from pytorch_metric_learning import distances, losses, miners, reducers
 
 CLASSES, DIM = 5, 4
 STEPS, STEP_SIZE = 6, 4  # of the losses with a memory
@@ -22,6 +22,38 @@ STEPS, STEP_SIZE = 6, 4  # of the losses with a memory
 
 def same(settings):
     return settings
+
+
+def as_given(ours):
+    """Distances of embeddings as they come, of those settings that have the peer's names."""
+    return {**ours, "distance": distances.LpDistance(normalize_embeddings=False)}
+
+
+def over_all(ours):
+    """The mean over all anchors, not over those whose loss is above 0."""
+    given = {"m": ours["margin"], "gamma": ours["gamma"]}
+    return {**given, "reducer": reducers.MeanReducer()}
+
+
+def mined_hard(margin):
+    """The mean over the hardest triplet of every anchor that has one."""
+    given = as_given({"margin": margin})
+    loss = losses.TripletMarginLoss(**given, reducer=reducers.MeanReducer())
+    miner = miners.BatchHardMiner(distance=given["distance"])
+    return lambda x, labels: loss(x, labels, miner(x, labels))
+
+
+def mined_triplets(margin, triplets):
+    given = as_given({"margin": margin})
+    loss = losses.TripletMarginLoss(**given)
+    miner = miners.TripletMarginMiner(**given, type_of_triplets=triplets.replace("_", ""))
+    return lambda x, labels: loss(x, labels, miner(x, labels))
+
+
+def two_views(temperature):
+    """Rows 2i and 2i + 1 are the views of sample i; labels play no part."""
+    loss = losses.SelfSupervisedLoss(losses.NTXentLoss(temperature=temperature))
+    return lambda x, labels: loss(x[::2], x[1::2])
 
 
 @dataclass(frozen=True)
@@ -35,7 +67,7 @@ class Recipe:
         weights: The peer's name of the proxies; None where the loss has none.
     """
 
-    peer: type
+    peer: Callable
     settings: tuple[dict, ...]
     arguments: Callable[[dict], dict] = same
     weights: str | None = "W"
@@ -97,6 +129,42 @@ RECIPES = {
         ),
         weights=None,
     ),
+    "ntxent": Recipe(
+        losses.NTXentLoss, ({"temperature": 0.07}, {"temperature": 0.5}), weights=None
+    ),
+    "simclr": Recipe(two_views, ({"temperature": 0.1}, {"temperature": 0.5}), weights=None),
+    "circle": Recipe(
+        losses.CircleLoss,
+        ({"margin": 0.4, "gamma": 80.0}, {"margin": 0.25, "gamma": 4.0}),
+        over_all,
+        weights=None,
+    ),
+    "lifted_structure": Recipe(
+        losses.LiftedStructureLoss,
+        ({"margin": 1.0}, {"margin": 0.4}),
+        lambda ours: as_given({"neg_margin": ours["margin"]}),
+        weights=None,
+    ),
+    "contrastive_labels": Recipe(
+        losses.ContrastiveLoss,
+        (
+            {"margin": 1.0, "positive_margin": 0.0, "power": 1, "average": "nonzero"},
+            {"margin": 2.5, "positive_margin": 0.6, "power": 1, "average": "nonzero"},
+        ),
+        lambda ours: as_given(
+            {"neg_margin": ours["margin"], "pos_margin": ours["positive_margin"]}
+        ),
+        weights=None,
+    ),
+    "triplet_batch_all": Recipe(
+        losses.TripletMarginLoss, ({"margin": 0.05}, {"margin": 1.0}), as_given, weights=None
+    ),
+    "triplet_mined": Recipe(
+        mined_triplets,
+        ({"margin": 1.0, "triplets": "semi_hard"}, {"margin": 1.0, "triplets": "hard"}),
+        weights=None,
+    ),
+    "triplet_hard": Recipe(mined_hard, ({"margin": 0.2}, {"margin": 1.0}), weights=None),
 }
 MEMORY_SIZE = 6  # full after one step and a half: the second batch stands at its end and start
 
@@ -224,6 +292,8 @@ def main():
     for seed, (name, recipe) in enumerate(RECIPES.items()):
         for i, settings in enumerate(recipe.settings):
             files[f"{name}_{i}"] = record(seed, recipe, settings)
+        if recipe.peer is two_views:
+            continue
         files[f"{name}_one_sample"] = record(seed, recipe, recipe.settings[-1], one_sample=True)
     for seed, name in enumerate(["supcon", "multi_similarity"], start=100):
         for i, settings in enumerate(RECIPES[name].settings):

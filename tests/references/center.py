@@ -61,8 +61,8 @@ def half_squared_distance(x, c):
 
 
 def triplet_center(labels, features, centers, margin=5.0):
-    """X. He et al., "Triplet-Center Loss for Multi-View 3D Object Retrieval", CVPR 2018, equation
-    5: the hinge between the own center and the nearest other one. With one class it is 0."""
+    """X. He et al., "Triplet-Center Loss for Multi-View 3D Object Retrieval", CVPR 2018: the
+    hinge between the own center and the nearest other one. With one class it is 0."""
     values = []
     for label, x in zip(np.ravel(labels), features, strict=True):
         distances = [half_squared_distance(x, c) for c in centers]

@@ -29,6 +29,10 @@ def edges():
     }
 
 
+def some_edges(*names):
+    return {name: found for name, found in edges().items() if name in names}
+
+
 CASES = {
     "SupCon": Case(
         reference=reference.supcon,
@@ -41,5 +45,41 @@ CASES = {
         batch=batch,
         settings=({}, {"alpha": 1.0, "beta": 10.0, "base": 0.2}),
         degenerate=edges(),
+    ),
+    "NTXent": Case(
+        reference=reference.ntxent,
+        batch=batch,
+        settings=({}, {"temperature": 0.5, "block_size": 4}),
+        degenerate=some_edges("one class", "zero embeddings", "batch of one"),
+    ),
+    "Circle": Case(
+        reference=reference.circle,
+        batch=batch,
+        # With constant weights the gradient is not that of the value: tests/losses has it.
+        settings=(
+            {"constant_weights": False},
+            {"gamma": 4.0, "margin": 0.2, "constant_weights": False},
+        ),
+        degenerate=some_edges("one class", "zero embeddings", "batch of one"),
+    ),
+    "NPairs": Case(
+        reference=reference.npairs,
+        batch=batch,
+        degenerate=some_edges("no two of a class", "duplicates, in and across classes"),
+    ),
+    "LiftedStructure": Case(
+        reference=reference.lifted_structure,
+        batch=batch,
+        settings=({}, {"margin": 0.4, "distance": "squared_euclidean"}),
+        degenerate=some_edges("one class", "duplicates, in and across classes", "batch of one"),
+    ),
+    "ContrastiveLabels": Case(
+        reference=reference.contrastive_labels,
+        batch=batch,
+        settings=(
+            {},
+            {"margin": 2.0, "positive_margin": 0.3, "power": 1, "average": "nonzero"},
+        ),
+        degenerate=some_edges("one class", "duplicates, in and across classes", "batch of one"),
     ),
 }

@@ -1,0 +1,99 @@
+"""Time and memory of the losses of embeddings: `python -m benchmarks.embedding`.
+
+A step is the loss and its gradient by the embeddings, 128 long and of 64 classes, compiled as the
+backend's users would (`jax.jit`, `tf.function`, PyTorch as it is). The memory is what a step adds
+to that of the process before it, at its peak. Every figure comes from a process of its own.
+`--peers FILE ...` adds what benchmarks/embedding_peers.py wrote on the same machine, and the ratio
+to it. `--blocks SIZE` measures batches whose pairs do not fit into memory, by blocks of anchors.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from benchmarks.embedding_peers import data, measure
+
+PAIRS = (
+    "TripletSemiHard",
+    "TripletHard",
+    "TripletBatchAll",
+    "NTXent",
+    "SupCon",
+    "MultiSimilarity",
+    "Circle",
+    "NPairs",
+    "LiftedStructure",
+    "ContrastiveLabels",
+)
+VIEWS = ("SimCLR", "InBatchNegatives", "CLIP", "SigLIP")
+IN_BLOCKS = ("NTXent", "SupCon", "SigLIP")
+
+
+def one(name: str, batch: int, block_size: int | None) -> dict[str, float]:
+    import numpy as np
+
+    from portable_losses import losses
+    from tests import autodiff
+
+    def step(batch: int, block_size: int | None) -> Any:
+        labels, x = data(batch)
+        if name in VIEWS:
+            x, labels = np.stack([x, x + x[:, ::-1]], axis=1), np.arange(batch, dtype="int32")
+        loss = getattr(losses, name)(**({"block_size": block_size} if block_size else {}))
+        return autodiff.timed_step(loss, labels, x)
+
+    step(32, 8 if block_size else None)()  # the library is loaded
+    return measure(lambda: step(batch, block_size), 2 if block_size else 7)
+
+
+def run(name: str, batch: int, block_size: int = 0) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.embedding", "--one", name, str(batch)]
+    done = subprocess.run([*command, str(block_size)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batches", type=int, nargs="+", default=(256, 1024, 4096))
+    parser.add_argument("--losses", nargs="+", default=(*PAIRS, *VIEWS))
+    parser.add_argument("--peers", nargs="+", default=(), help="files of embedding_peers.py")
+    parser.add_argument("--blocks", type=int, metavar="SIZE", help="anchors in a block")
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        name, batch, block_size = given.one
+        print(json.dumps(one(name, int(batch), int(block_size) or None)))
+        return
+    peers = []
+    for path in filter(os.path.exists, given.peers):
+        with open(path) as file:
+            peers.append((os.path.splitext(os.path.basename(path))[0], json.load(file)))
+    import keras
+
+    print(f"{keras.backend.backend()}, keras {keras.__version__}: a step of a loss of embeddings")
+    heads = ("batch", "ms", "MB", *(x for label, _ in peers for x in (label, "MB", "ratio")))
+    print(f"{'loss':20}" + "".join(f"{head:>12}" for head in heads))
+    names = IN_BLOCKS if given.blocks else given.losses
+    for name in names:
+        for batch in given.batches:
+            found = run(name, batch, given.blocks or 0)
+            print(f"{name:20}{batch:12,}{found['ms']:12.1f}{found['mb']:12.0f}", end="")
+            for _, peer in peers:
+                theirs = peer["figures"].get(name, {}).get(str(batch), "-")
+                if theirs == "-":
+                    print(f"{'-':>12}" * 3, end="")
+                elif theirs is None:
+                    print(f"{'-':>12}{'> ' + str(peer['limit'] * 1000):>12}{'-':>12}", end="")
+                else:
+                    ratio = theirs["ms"] / found["ms"]
+                    print(f"{theirs['ms']:12.1f}{theirs['mb']:12.0f}{ratio:12.1f}", end="")
+            print(flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Time and memory of embedding losses of other libraries, for benchmarks/embedding.py.
+
+`python benchmarks/embedding_peers.py tfa FILE` with TensorFlow 2.15 and TensorFlow Addons 0.23, or
+`pml FILE` with pytorch-metric-learning; needs nothing of this project. Every figure comes from a
+process of its own, which is stopped before it takes more than `--limit` GB.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+DIM, CLASSES = 128, 64
+NAMES = {
+    "tfa": ("TripletSemiHard", "TripletHard", "LiftedStructure", "NPairs"),
+    "pml": (
+        "TripletHard",
+        "TripletBatchAll",
+        "NTXent",
+        "SupCon",
+        "MultiSimilarity",
+        "Circle",
+        "LiftedStructure",
+        "ContrastiveLabels",
+    ),
+}
+
+
+def data(batch):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(batch, DIM)).astype("float32")
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    return rng.integers(0, CLASSES, batch).astype("int32"), x
+
+
+def memory(field):
+    """A field of this process's status, in bytes (Linux)."""
+    with open("/proc/self/status") as status:
+        (line,) = [line for line in status if line.startswith(field + ":")]
+    return 1024 * float(line.split()[1])
+
+
+def measure(make, repeats=7):
+    """Median milliseconds of what `make()` returns, and the most memory it adds, in MB."""
+    before = memory("VmRSS")
+    step = make()
+    start = time.perf_counter()
+    step()
+    step()
+    if time.perf_counter() - start > 20:
+        repeats = 2
+    with open("/proc/self/clear_refs", "w") as reset:  # the peak counts from here
+        reset.write("5")
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - start)
+    return {"ms": 1e3 * statistics.median(times), "mb": (memory("VmHWM") - before) / 1e6}
+
+
+def tfa_step(name, labels, x):
+    import tensorflow as tf
+    import tensorflow_addons as tfa
+
+    labels, x = tf.constant(labels), tf.constant(x)
+    functions = {
+        "TripletSemiHard": tfa.losses.triplet_semihard_loss,
+        "TripletHard": tfa.losses.triplet_hard_loss,
+        "LiftedStructure": tfa.losses.lifted_struct_loss,
+        "NPairs": lambda y, p: tfa.losses.npairs_loss(y, tf.matmul(p, p, transpose_b=True)),
+    }
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = functions[name](labels, x)
+        return value, tape.gradient(value, x)
+
+    return lambda: step()[1].numpy()
+
+
+def pml_step(name, labels, x):
+    import torch
+    from pytorch_metric_learning import distances, losses, miners
+
+    as_given = {"distance": distances.LpDistance(normalize_embeddings=False)}
+    triplet = losses.TripletMarginLoss(margin=1.0, **as_given)
+    miner = miners.BatchHardMiner(**as_given)
+    functions = {
+        "TripletHard": lambda p, y: triplet(p, y, miner(p, y)),
+        "TripletBatchAll": triplet,
+        "NTXent": losses.NTXentLoss(),
+        "SupCon": losses.SupConLoss(),
+        "MultiSimilarity": losses.MultiSimilarityLoss(),
+        "Circle": losses.CircleLoss(),
+        "LiftedStructure": losses.LiftedStructureLoss(**as_given),
+        "ContrastiveLabels": losses.ContrastiveLoss(**as_given),
+    }
+    labels, x = torch.tensor(labels), torch.tensor(x, requires_grad=True)
+
+    def step():
+        x.grad = None
+        functions[name](x, labels).backward()
+
+    return step
+
+
+STEPS = {"tfa": tfa_step, "pml": pml_step}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("peer", choices=NAMES)
+    parser.add_argument("file")
+    parser.add_argument("--limit", type=float, default=4, help="most memory, in GB (default 4)")
+    parser.add_argument("--batches", type=int, nargs="+", default=(256, 1024, 4096))
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        (batch,) = given.batches
+        STEPS[given.peer](given.one, *data(32))()  # the library is loaded
+        most = int(1e9 * given.limit)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+        step = measure(lambda: STEPS[given.peer](given.one, *data(batch)))
+        print(json.dumps(step))
+        return
+    figures = {}
+    for name in NAMES[given.peer]:
+        figures[name] = {}
+        for batch in given.batches:
+            command = [sys.executable, __file__, given.peer, "-", "--one", name]
+            command += ["--batches", str(batch), "--limit", str(given.limit)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            found = None if done.returncode else json.loads(done.stdout.splitlines()[-1])
+            figures[name][str(batch)] = found
+            print(name, batch, found or f"more than {given.limit} GB", flush=True)
+            if found is None:
+                break
+    with open(given.file, "w") as file:
+        json.dump({"limit": given.limit, "figures": figures}, file)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,285 @@
+"""`tf.Session`: values for the variables of a graph, and runs of it."""
+
+import contextlib
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from portable_losses import _backend
+
+from .. import _dispatch
+from . import _infer
+from ._graph import Graph, Node, Operation, _sessions, get_default_graph
+from ._random import RunSeed, seeds_of
+from ._run import Frame, Plan, Values, is_known
+from ._shapes import TensorShape
+from ._variables import Captured, Variable, assign
+
+
+class Program:
+    """A plan as a function of tensors, compiled where the backend compiles."""
+
+    def __init__(self, plan: Plan, fetches: list[Any], fed: list[Node], reads: list[Any]):
+        self.plan, self.fetches, self.fed, self.reads = plan, fetches, fed, reads
+        # Which results are known without a run: they pass by the compiler.
+        self.constant: dict[int, Any] = {}
+        self.messages: list[str] = []  # of tf.Print
+        self.run = _backend.compiled(self._run, (_dispatch.DependsOnValues,))
+
+    def _run(self, values: list[Any], given: list[Any], seeds: Any) -> Any:
+        store = Values(dict(zip(self.reads, values, strict=True)))
+        frame = Frame(store, dict(zip(self.fed, given, strict=True)))
+        places = {op: i for i, op in enumerate(self.plan.random)}
+        frame.seeds = lambda op: RunSeed(seeds[places[op]])
+        frame.run(self.plan)
+        results = []
+        for i, node in enumerate(self.fetches):
+            value = frame.value(node)
+            if is_known(value):
+                self.constant[i] = value
+                value = 0 if value.dtype == object else value
+            results.append(keras.ops.convert_to_tensor(value))
+        self.messages = [message for message, _ in frame.shown]
+        written = [store.values.get(v) for v in self.plan.written]
+        return results, written, [values for _, values in frame.shown]
+
+
+class Session:
+    """`tf.Session`."""
+
+    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None):
+        self.graph = graph or get_default_graph()
+        self.graph.in_use = True
+        self._values: dict[Variable, Any] = {}
+        self._programs: dict[Any, Program] = {}
+        seed = self.graph.seed
+        self._generator = np.random.default_rng(seed)
+        self._draws: Counter[Operation] = Counter()
+        self._closed = False
+
+    def run(
+        self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None
+    ) -> Any:
+        """The values of `fetches`, in their structure; None for an operation."""
+        if self._closed:
+            raise RuntimeError("Attempted to use a closed Session.")
+        structure = _infer.replace(fetches, self._element)
+        leaves = _infer.leaves_of(structure)
+        nodes = [x for x in leaves if isinstance(x, Node)]
+        fed = self._feeds(feed_dict or {})
+        found = iter(self._compute(leaves, nodes, fed))
+
+        def result(x: Any) -> Any:
+            if isinstance(x, Node):
+                return next(found)
+            return None if isinstance(x, Operation) else _as_numpy(x)
+
+        return _infer.replace(structure, result)
+
+    def _element(self, x: Any) -> Any:
+        """What a fetch names."""
+        if isinstance(x, keras.Variable):
+            return _infer_captured(self.graph, x)
+        if keras.ops.is_tensor(x) and not isinstance(x, Node):
+            return x  # a plain tensor has its value
+        if x is None:
+            raise TypeError("Fetch argument None has invalid type: None was fetched.")
+        try:
+            if isinstance(x, Node) and x.known and x.graph.floating:
+                return x
+            return self.graph.as_graph_element(x)
+        except TypeError as error:
+            raise TypeError(
+                f"Fetch argument {x!r} has invalid type {type(x)}, must be a string or Tensor. "
+                f"({error})"
+            ) from None
+        except (KeyError, ValueError) as error:
+            message = error.args[0] if error.args else error
+            raise ValueError(
+                f"Fetch argument {x!r} cannot be interpreted as a Tensor. ({message})"
+            ) from None
+
+    def _feeds(self, feed_dict: dict[Any, Any]) -> dict[Node, Any]:
+        fed: dict[Node, Any] = {}
+        for key, value in feed_dict.items():
+            try:
+                node = key if isinstance(key, Node) else self.graph.as_graph_element(key)
+                if isinstance(node, Operation) or node.graph is not self.graph:
+                    raise ValueError(f"{node!r} is not an element of this graph.")
+            except (KeyError, ValueError, TypeError) as error:
+                message = error.args[0] if error.args else error
+                raise TypeError(f"Cannot interpret feed_dict key as Tensor: {message}") from None
+            if isinstance(value, Node):
+                raise TypeError(
+                    "The value of a feed cannot be a tf.Tensor object. Acceptable feed values "
+                    "include Python scalars, strings, lists, numpy ndarrays. For reference, the "
+                    f"tensor object was {value!r} which was passed to the feed with key {key!r}."
+                )
+            fed[node] = _fed(node, value)
+        return fed
+
+    def _compute(self, leaves: list[Any], nodes: list[Node], fed: dict[Node, Any]) -> list[Any]:
+        asked = [x for x in leaves if isinstance(x, Node | Operation)]
+        fed_nodes = list(fed)
+        plan_key = (tuple(asked), tuple(fed_nodes))
+        plan = self.graph.plans.get(plan_key)
+        if plan is None:
+            plan = self.graph.plans[plan_key] = Plan(asked, fed_nodes)
+        reads = [v for v in plan.variables if self._has(v)]
+        key = (plan_key, tuple(reads))
+        program = self._programs.get(key)
+        if program is None:
+            program = self._programs[key] = Program(plan, nodes, fed_nodes, reads)
+        values = [self._values[v] if v in self._values else v.keras.value for v in reads]
+        seeds = seeds_of(plan.random, self._generator, self._draws)
+        results, written, shown = program.run(values, list(fed.values()), seeds)
+        for variable, value in zip(plan.written, written, strict=True):
+            if value is not None:
+                self._set(variable, value)
+        for message, printed in zip(program.messages, shown, strict=True):
+            print(message + "".join(f"[{_as_numpy(x)}]" for x in printed), file=sys.stderr)
+        return [_as_numpy(program.constant.get(i, value)) for i, value in enumerate(results)]
+
+    def _has(self, variable: Variable) -> bool:
+        return isinstance(variable, Captured) or variable in self._values
+
+    def _set(self, variable: Variable, value: Any) -> None:
+        if isinstance(variable, Captured):
+            variable.keras.assign(value)
+        else:
+            self._values[variable] = value
+
+    def load(self, variable: Variable, value: Any) -> None:
+        """Set the value of a variable."""
+        array = np.asarray(value, str(variable.dtype))
+        if not variable.shape.is_compatible_with(array.shape):
+            raise ValueError(f"The value of shape {array.shape} does not fit {variable!r}.")
+        self._set(variable, keras.ops.convert_to_tensor(array))
+
+    def value_of(self, variable: Variable) -> np.ndarray:
+        """The value of a variable, as a NumPy array."""
+        if not self._has(variable):
+            raise variable.uninitialized()
+        held = variable.keras.value if isinstance(variable, Captured) else self._values[variable]
+        return np.asarray(keras.ops.convert_to_numpy(held))
+
+    def make_callable(
+        self, fetches: Any, feed_list: Any = None, accept_options: bool = False
+    ) -> Callable[..., Any]:
+        keys = list(feed_list or ())
+        return lambda *given: self.run(fetches, dict(zip(keys, given, strict=True)))
+
+    def partial_run(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError("partial_run: use one session.run for all fetches.")
+
+    def list_devices(self) -> list[Any]:
+        return []
+
+    @contextlib.contextmanager
+    def as_default(self) -> Iterator["Session"]:
+        with self.graph.as_default():
+            _sessions.append(self)
+            try:
+                yield self
+            finally:
+                _sessions.remove(self)
+
+    def __enter__(self) -> "Session":
+        self._entered = self.as_default()
+        return self._entered.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._entered.__exit__(*error)
+        self.close()
+
+    def close(self) -> None:
+        self._closed = True
+
+    @property
+    def graph_def(self) -> Any:
+        raise NotImplementedError("There is no GraphDef: the graph is made of Python functions.")
+
+
+class InteractiveSession(Session):
+    """`tf.InteractiveSession`: the default session from now on."""
+
+    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None):
+        super().__init__(target, graph, config)
+        _sessions.append(self)
+
+    def close(self) -> None:
+        super().close()
+        if self in _sessions:
+            _sessions.remove(self)
+
+
+def _infer_captured(graph: Graph, variable: keras.Variable) -> Captured:
+    from ._variables import captured
+
+    return captured(graph, variable)
+
+
+def _fed(node: Node, value: Any) -> Any:
+    """The tensor of a fed value, in the node's dtype."""
+    dtype = str(node.dtype)
+    if keras.ops.is_tensor(value):
+        array = value
+    else:
+        array = np.asarray(value)
+        if array.dtype.kind in "OUS":
+            raise ValueError(f"Cannot feed {value!r} for {node!r}: it holds no numbers.")
+        if array.dtype.kind == "f" and node.dtype.is_integer and np.any(array != np.round(array)):
+            raise TypeError(f"Cannot feed fractions for {node!r}, which holds integers.")
+    if not node.shape.is_compatible_with(tuple(array.shape)):
+        raise ValueError(
+            f"Cannot feed value of shape {tuple(array.shape)} for Tensor {node.name!r}, which has "
+            f"shape {str(TensorShape(node.shape))!r}, made at {node.op.where()}."
+        )
+    here = _backend.available(dtype)
+    if here != dtype and "int" in dtype and isinstance(array, np.ndarray) and array.size:
+        low, high = np.iinfo(here).min, np.iinfo(here).max
+        if array.min() < low or array.max() > high:
+            raise ValueError(
+                f"{node.name!r} was fed integers beyond {here}, in which this backend keeps "
+                f"{dtype}. Ask JAX for 64 bits: jax.config.update('jax_enable_x64', True)."
+            )
+    return keras.ops.convert_to_tensor(array, dtype=here)
+
+
+def _as_numpy(x: Any) -> Any:
+    """As TF1 returns it: a NumPy number for a scalar."""
+    if not isinstance(x, np.ndarray | np.generic):
+        x = keras.ops.convert_to_numpy(x)
+    found = np.asarray(x)
+    return found[()] if found.ndim == 0 else found
+
+
+def get_default_session() -> Session | None:
+    """`tf.get_default_session`."""
+    return _sessions[-1] if _sessions else None
+
+
+def graph_function(graph: Graph, inputs: Any, outputs: Any, updates: Any) -> Callable[..., Any]:
+    """A function of the values of `inputs` that returns those of `outputs`, in their structure, and
+    then runs `updates`: operations, or pairs of a variable and its new value. It runs in the
+    default session, or in one of its own that it keeps."""
+    own: list[Session] = []
+    fed = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    with graph.as_default(), graph.control_dependencies(_infer.leaves_of(outputs)):
+        pairs = [assign(*x).op if isinstance(x, tuple) else x for x in updates or ()]
+
+    def call(given: Any) -> Any:
+        session = get_default_session()
+        if session is None or session.graph is not graph:
+            if not own:
+                own.append(Session(graph=graph))
+            session = own[0]
+        given = list(given) if isinstance(given, list | tuple) else [given]
+        feed = dict(zip(fed, given, strict=True))
+        return session.run([outputs, pairs], feed)[0]
+
+    return call

@@ -1,0 +1,169 @@
+"""The conditions of the tables' rows: what can be said of an argument from the source alone.
+
+| condition | the argument |
+|---|---|
+| `has:x`, `no:x` | is given, is not |
+| `none:x`, `value:x` | is `None`; is something else |
+| `true:x`, `false:x` | is `True`; is `False` or not given |
+| `int:x`, `string:x` | is a number without a point; a string |
+| `notnumber:x` | is no plain number |
+| `simple:x` | costs nothing to be written twice |
+| `single:x` | is no list |
+| `float:x` | shows no sign of integers; for the division, is surely a float |
+| `shape` | the call's value is used as a tuple only |
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+if TYPE_CHECKING:
+    from portable_losses.codemod._context import Context, Reference
+
+# What gives integers or booleans from anything, and what passes its first argument's dtype on.
+_INTEGERS = {
+    "K.argmax", "K.argmin", "tf.argmax", "tf.argmin", "K.shape", "tf.shape", "tf.size", "tf.range",
+    "K.arange", "tf.to_int32", "tf.to_int64", "K.int_shape", "K.ndim", "tf.rank", "len",
+}  # fmt: skip
+_SAME = {
+    "abs", "reshape", "flatten", "squeeze", "expand_dims", "sum", "reduce_sum", "max", "min",
+    "reduce_max", "reduce_min", "transpose", "tile", "square", "stop_gradient", "identity",
+    "concatenate", "concat", "stack", "gather", "clip", "clip_by_value", "maximum", "minimum",
+}  # fmt: skip
+_FLOATS = {
+    "mean", "reduce_mean", "exp", "log", "sqrt", "sigmoid", "softmax", "to_float", "epsilon",
+    "l2_loss", "log_softmax", "tanh", "reduce_logsumexp", "rsqrt", "norm",
+}  # fmt: skip
+
+
+def hold(
+    row_when: tuple[str, ...], bound: dict[str, cst.Arg], ctx: Context, ref: Reference
+) -> bool:
+    return all(_holds(condition, bound, ctx, ref) for condition in row_when)
+
+
+def _holds(condition: str, bound: dict[str, cst.Arg], ctx: Context, ref: Reference) -> bool:
+    what, _, name = condition.partition(":")
+    if what == "shape":
+        return used_as_tuple(ctx, ref.node if ref.call is None else ref.call)
+    value = bound[name].value if name in bound else None
+    match what:
+        case "has":
+            return value is not None
+        case "no":
+            return value is None
+        case "none":
+            return _is_name(value, "None")
+        case "value":
+            return value is not None and not _is_name(value, "None")
+        case "true":
+            return _is_name(value, "True")
+        case "false":
+            return value is None or _is_name(value, "False")
+        case "int":
+            return _is_integer(value)
+        case "string":
+            return isinstance(value, cst.SimpleString)
+        case "notnumber":
+            return not _is_integer(value)
+        case "simple":
+            return value is not None and _is_simple(value)
+        case "single":
+            return not isinstance(value, cst.List | cst.Tuple)
+        case "float":
+            assert value is not None
+            kind = dtype_of(value, ctx)
+            surely = ref.symbol in ("tf.div", "tf.fill")
+            return kind == "float" if surely else kind != "int"
+    raise AssertionError(f"unknown condition {condition!r}")
+
+
+def _is_name(value: cst.BaseExpression | None, name: str) -> bool:
+    return isinstance(value, cst.Name) and value.value == name
+
+
+def _is_integer(value: cst.BaseExpression | None) -> bool:
+    if isinstance(value, cst.UnaryOperation):
+        value = value.expression
+    return isinstance(value, cst.Integer)
+
+
+def _is_simple(value: cst.BaseExpression) -> bool:
+    while isinstance(value, cst.Attribute):
+        value = value.value
+    return isinstance(value, cst.Name | cst.Integer | cst.Float)
+
+
+def dtype_of(node: cst.BaseExpression, ctx: Context, depth: int = 0) -> str | None:
+    """ "float", "int" (booleans are no integers here), or None where the source does not say."""
+    if isinstance(node, cst.Float):
+        return "float"
+    if isinstance(node, cst.Integer):
+        return "int"
+    if isinstance(node, cst.UnaryOperation):
+        return dtype_of(node.expression, ctx, depth)
+    if isinstance(node, cst.BinaryOperation):
+        kinds = {dtype_of(side, ctx, depth) for side in (node.left, node.right)}
+        # A plain number takes the tensor's dtype, so 1 says nothing and 1.0 not much more.
+        if "float" in kinds:
+            return "float"
+        plain = isinstance(node.left, cst.Integer) or isinstance(node.right, cst.Integer)
+        return "int" if kinds == {"int"} and not plain else None
+    if isinstance(node, cst.Name) and depth < 3:
+        value = ctx.assigned(node)
+        return dtype_of(value, ctx, depth + 1) if value is not None else None
+    if isinstance(node, cst.Call):
+        return _dtype_of_call(node, ctx, depth)
+    return None
+
+
+def _dtype_of_call(node: cst.Call, ctx: Context, depth: int) -> str | None:
+    symbol = ctx.symbol(node.func) or ""
+    last = symbol.rpartition(".")[2]
+    if symbol in ("K.cast", "tf.cast") and len(node.args) > 1:
+        return _dtype_named(node.args[1].value, ctx)
+    if symbol in _INTEGERS:
+        return "int"
+    if last in _FLOATS:
+        return "float"
+    if last in _SAME and node.args:
+        return dtype_of(node.args[0].value, ctx, depth)
+    return None
+
+
+def _dtype_named(node: cst.BaseExpression, ctx: Context) -> str | None:
+    text = node.raw_value if isinstance(node, cst.SimpleString) else ""
+    if not text:
+        text = (ctx.symbol(node) or "").rpartition(".")[2]
+    if isinstance(node, cst.Call):
+        text = (ctx.symbol(node.func) or "").rpartition(".")[2]
+    if text.startswith(("int", "uint")):
+        return "int"
+    return "float" if text.startswith(("float", "bfloat")) else None
+
+
+# Calls that take a shape as their second argument, or first.
+_TAKE_SHAPES = {
+    "tf.reshape", "K.reshape", "tf.broadcast_to", "tf.zeros", "tf.ones", "tf.fill", "tf.tile",
+    "len",
+}  # fmt: skip
+
+
+def used_as_tuple(ctx: Context, node: cst.CSTNode, depth: int = 0) -> bool:
+    """Whether a shape is only indexed by one number or handed on as a shape: no arithmetic."""
+    parent = ctx.parent(node)
+    if isinstance(parent, cst.Subscript) and parent.value is node:
+        return len(parent.slice) == 1 and isinstance(parent.slice[0].slice, cst.Index)
+    if isinstance(parent, cst.Arg):
+        call = ctx.parent(parent)
+        if isinstance(call, cst.Call):
+            name = ctx.symbol(call.func) or getattr(call.func, "value", "")
+            return name in _TAKE_SHAPES
+    if isinstance(parent, cst.Assign) and depth == 0:
+        target = parent.targets[0].target
+        if len(parent.targets) == 1 and isinstance(target, cst.Name):
+            uses = ctx.uses(target.value, parent)
+            return bool(uses) and all(used_as_tuple(ctx, use, 1) for use in uses)
+    return False

@@ -1,0 +1,254 @@
+"""What the rules of a rewrite share: the module, what its names mean, and the edits so far."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+from portable_losses.codemod import _names, tables
+from portable_losses.codemod._result import NOTE, Finding
+from portable_losses.codemod._scope import Binding, Names
+
+Edit = Callable[[Any], Any]
+MODULE = "<module>"
+
+
+@dataclass(eq=False)
+class Reference:
+    """One use of an old name. `call` is set where it is called."""
+
+    node: cst.BaseExpression
+    symbol: str
+    bindings: list[Binding]
+    call: cst.Call | None
+    definition: str
+
+
+@dataclass
+class Context:
+    """One module under a rewrite.
+
+    A rule reads `references` and `functions`, puts functions from the updated node to the new one
+    into `edits`, and says what it did by `find`.
+    """
+
+    source: str
+    module: cst.Module
+    target: str
+    names: Names
+    edits: dict[cst.CSTNode, list[Edit]] = field(default_factory=lambda: defaultdict(list))
+    found: list[tuple[cst.CSTNode, str, str, str]] = field(default_factory=list)
+    outcomes: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    # (module, name) -> local name: what the new code imports.
+    imports: dict[tuple[str, str], str] = field(default_factory=dict)
+    # What became of each use of an import: "native", "compat" or "kept".
+    uses_of: dict[Binding, list[str]] = field(default_factory=lambda: defaultdict(list))
+    references: list[Reference] = field(default_factory=list)
+    graph: set[str] = field(default_factory=set)
+    compat: list[Reference] = field(default_factory=list)
+    done: set[cst.CSTNode] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
+    star_kept: set[str] = field(default_factory=set)
+    quote: str = '"'
+
+    def __post_init__(self) -> None:
+        self.quote = '"' if self.source.count('"') >= self.source.count("'") else "'"
+        for chain in self.names.chains.values():
+            if meaning := self.names.meaning(chain.node):
+                symbol, bindings = meaning
+                parent = self.parent(chain.node)
+                called = isinstance(parent, cst.Call) and parent.func is chain.node
+                call = parent if called else None
+                place = self.definition(chain.node)
+                self.references.append(Reference(chain.node, symbol, bindings, call, place))
+
+    # Where ----------------------------------------------------------------------------------
+
+    def parent(self, node: cst.CSTNode | None) -> cst.CSTNode | None:
+        return self.names.parents.get(node) if node is not None else None
+
+    def ancestors(self, node: cst.CSTNode) -> list[cst.CSTNode]:
+        found: list[cst.CSTNode] = []
+        above = self.parent(node)
+        while above is not None:
+            found.append(above)
+            above = self.parent(above)
+        return found
+
+    def definition(self, node: cst.CSTNode) -> str:
+        """The outermost function or class around a node."""
+        outer, above = MODULE, self.parent(node)
+        if isinstance(node, cst.FunctionDef | cst.ClassDef):
+            outer = node.name.value
+        while above is not None:
+            if isinstance(above, cst.FunctionDef | cst.ClassDef):
+                outer = above.name.value
+            above = self.parent(above)
+        return outer
+
+    def function(self, node: cst.CSTNode) -> cst.FunctionDef | None:
+        """The innermost function around a node."""
+        for above in self.ancestors(node):
+            if isinstance(above, cst.FunctionDef):
+                return above
+        return None
+
+    def all(self, kind: type) -> list[Any]:
+        """The nodes of one of the kinds that are kept apart, in their order."""
+        return self.names.of_kind[kind]
+
+    def within(self, outer: cst.CSTNode, kind: type) -> list[Any]:
+        """Those inside of `outer`."""
+        return [node for node in self.all(kind) if self.is_within(node, outer)]
+
+    def is_within(self, node: cst.CSTNode, outer: cst.CSTNode) -> bool:
+        above = self.parent(node)
+        while above is not None and above is not outer:
+            above = self.parent(above)
+        return above is outer
+
+    # What it means --------------------------------------------------------------------------
+
+    def symbol(self, node: cst.CSTNode) -> str | None:
+        """The old name that an expression is, under the spelling that the tables have."""
+        symbol = self.names.symbol(node)
+        if symbol is None:
+            return None
+        return next((s for s in _names.spellings(symbol) if s in tables.calls()), symbol)
+
+    def is_import(self, ref: Reference) -> bool:
+        """Whether a use is the right side of an alias that is an import in disguise."""
+        return _names.is_namespace(ref.symbol) and any(
+            binding.value is not None and binding.value.node is ref.node
+            for binding in self.names.scope_of
+        )
+
+    def assigned(self, name: cst.Name) -> cst.BaseExpression | None:
+        """What a name was given, if that happened once and in one assignment."""
+        chain = self.names.chains.get(name)
+        scope = chain.scope.find(name.value) if chain else None
+        if scope is None or len(scope.bindings[name.value]) != 1:
+            return None
+        assign = self.names.assigns.get(scope.bindings[name.value][0])
+        return assign.value if assign else None
+
+    def uses(self, name: str, assign: cst.Assign) -> list[cst.CSTNode]:
+        """The reads of a name in the scope where `assign` gives it its only value; else none."""
+        for binding, statement in self.names.assigns.items():
+            if statement is assign and binding.name == name:
+                scope = self.names.scope_of[binding]
+                if len(scope.bindings[name]) != 1:
+                    return []
+                chains = self.names.chains.values()
+                return [
+                    self.names.name_in(chain)
+                    for chain in chains
+                    if chain.parts[0] == name and chain.scope.find(name) is scope
+                ]
+        return []
+
+    # What becomes of it -----------------------------------------------------------------------
+
+    def edit(self, node: cst.CSTNode, change: Edit) -> None:
+        self.edits[node].append(change)
+
+    def find(self, node: cst.CSTNode, rule: str, message: str, severity: str = NOTE) -> None:
+        self.found.append((node, rule, message, severity))
+        if severity != NOTE:
+            self.outcomes[self.definition(node)].add("flagged")
+
+    def silent(self, node: cst.CSTNode, rule: str, message: str, severity: str = NOTE) -> None:
+        """A finding about a silent change, with what was measured."""
+        _, differs = tables.silent()[rule]
+        self.find(node, rule, f"{message} What differs: {differs}.", severity)
+
+    def settle(self, ref: Reference, outcome: str) -> None:
+        """Say what became of a use, so that its import can stay, change or go."""
+        if ref.node in self.done:
+            return
+        self.done.add(ref.node)
+        self.outcomes[ref.definition].add(outcome)
+        for binding in ref.bindings:
+            self.uses_of[binding].append(outcome)
+
+    def mark(self, node: cst.CSTNode, outcome: str = "native") -> None:
+        """An edit that is no use of an import."""
+        self.outcomes[self.definition(node)].add(outcome)
+
+    def findings(self) -> list[Finding]:
+        if not self.found:
+            return []
+        lines = self.lines()
+        return sorted({Finding(lines(node), *rest) for node, *rest in self.found})
+
+    def lines(self) -> Callable[[cst.CSTNode], int]:
+        if not hasattr(self, "_positions"):
+            wrapper = MetadataWrapper(self.module, unsafe_skip_copy=True)
+            self._positions = wrapper.resolve(PositionProvider)
+        positions = self._positions
+        return lambda node: positions[node].start.line if node in positions else 1
+
+    # What it needs --------------------------------------------------------------------------
+
+    def need(self, module: str, name: str, preferred: str | None = None) -> str:
+        """The local name of something the new code imports: `need("keras", "ops")`."""
+        key = (module, name)
+        if key not in self.imports:
+            self.imports[key] = self._existing(module, name) or self._free(preferred or name)
+        return self.imports[key]
+
+    def _existing(self, module: str, name: str) -> str | None:
+        wanted = f"{module}.{name}" if module else name
+        for local, bindings in self.names.top.bindings.items():
+            if len(bindings) != 1:
+                continue
+            (binding,) = bindings
+            if wanted == "keras" and binding.value is not None and self._in_header(binding):
+                if self.names.binding_symbol(binding) == "keras":
+                    self.taken.add(local)
+                    return local
+            if binding.module is not None and not self._in_block(binding):
+                same = binding.module == wanted
+                if same or (wanted == "keras" and binding.symbol == "keras"):
+                    self.taken.add(local)
+                    return local
+        return None
+
+    def _in_header(self, binding: Binding) -> bool:
+        """Whether an alias, which becomes an import, stands before all that may need it."""
+        line = self.parent(self.names.assigns.get(binding))
+        for statement in self.module.body:
+            if statement is line:
+                return True
+            small = (
+                statement.body if isinstance(statement, cst.SimpleStatementLine) else [statement]
+            )
+            for one in small:
+                plain = isinstance(one, cst.Import | cst.ImportFrom | cst.Try)
+                plain |= isinstance(one, cst.Expr) and isinstance(one.value, cst.SimpleString)
+                plain |= isinstance(one, cst.Assign) and isinstance(one.value, cst.Attribute)
+                if not plain:
+                    return False
+        return False
+
+    def _in_block(self, binding: Binding) -> bool:
+        """Whether an import stands under an `if` or `try`, and may not have happened."""
+        line = self.parent(binding.statement)
+        return not isinstance(self.parent(line), cst.Module)
+
+    def _free(self, name: str) -> str:
+        used = set(self.imports.values())
+        for candidate in (
+            name,
+            f"keras_{name}" if name == "ops" else f"{name}_",
+            f"portable_{name}",
+        ):
+            if self.names.is_free(candidate) and candidate not in used:
+                return candidate
+        number = 2
+        while not self.names.is_free(f"{name}_{number}"):
+            number += 1
+        return f"{name}_{number}"

@@ -1,0 +1,139 @@
+"""`rewrite`: old source in, new source and a report out."""
+
+import ast
+import difflib
+import re
+import warnings
+from typing import Any
+
+import libcst as cst
+
+from portable_losses.codemod import _imports, tables
+from portable_losses.codemod._context import MODULE, Context
+from portable_losses.codemod._result import Change, Finding, Result
+from portable_losses.codemod._scope import Names
+from portable_losses.codemod.rules import IMPORTS, RULES
+
+TARGETS = ("native", "compat")
+OLD = re.compile(r"tensorflow|keras")
+# The order of what a definition is called, if several apply.
+OUTCOMES = ("flagged", "compat", "native")
+
+
+class ParseError(ValueError):
+    """The source is no Python 3. `line` says where that shows."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def rewrite(source: str, *, path: str | None = None, target: str = "native") -> Result:
+    """Rewrite TensorFlow 1 and Keras 2 code as Keras 3 code.
+
+    `target="native"` writes `keras.ops` and names of Keras 3 and of this library where the numbers
+    stay the same, and leaves the rest to `portable_losses.compat`. `target="compat"` changes
+    imports alone. What is not touched keeps every byte; what comes out is not changed by a second
+    rewrite.
+
+    Raises:
+        ParseError: if the source is no Python 3.
+        ValueError: for another target.
+
+    Examples:
+        >>> old = "from keras import backend as K\\n\\nloss = lambda t, p: K.mean(K.abs(t - p))\\n"
+        >>> print(rewrite(old).source, end="")
+        from keras import ops
+        <BLANKLINE>
+        loss = lambda t, p: ops.mean(ops.abs(t - p))
+    """
+    if target not in TARGETS:
+        raise ValueError(f"`target` must be one of {TARGETS}. Received: {target!r}.")
+    if not OLD.search(source):
+        return Result(source, False)
+    module = _parse(source, path)
+    stars = {
+        root: frozenset(s.split(".")[1] for s in tables.calls() if s.startswith(f"{root}."))
+        for root in ("K", "tf")
+    }
+    ctx = Context(source, module, target, Names(module, stars))
+    for rule in RULES if target == "native" else IMPORTS:
+        rule.apply(ctx)
+    _imports.apply(ctx)
+    new = _apply(ctx)
+    findings = ctx.findings()
+    return Result(
+        new, new != source, _changes(source, new) if new != source else [], findings, _status(ctx)
+    )
+
+
+def _parse(source: str, path: str | None) -> cst.Module:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # Python's own parser first: nested too deeply, LibCST's would end the process.
+            ast.parse(source)
+        return cst.parse_module(source)
+    except (SyntaxError, ValueError, MemoryError, RecursionError, cst.ParserSyntaxError) as error:
+        line = getattr(error, "lineno", None) or getattr(error, "raw_line", None) or 1
+        why = getattr(error, "msg", None) or getattr(error, "message", None) or error
+        where = f"{path}, line" if path else "Line"
+        raise ParseError(f"{where} {line}: not Python 3 ({why}).", line) from None
+
+
+def _apply(ctx: Context) -> str:
+    if not ctx.edits:
+        return ctx.module.code
+    paths = set(ctx.edits)
+    for node in ctx.edits:
+        paths.update(ctx.ancestors(node))
+    new = ctx.module.visit(_Apply(ctx.edits, paths))
+    assert isinstance(new, cst.Module)
+    return new.code
+
+
+class _Apply(cst.CSTTransformer):
+    """All edits in one pass that enters only where there are some."""
+
+    def __init__(self, edits: dict[cst.CSTNode, list[Any]], paths: set[cst.CSTNode]) -> None:
+        super().__init__()
+        self.edits, self.paths = edits, paths
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        return node in self.paths
+
+    def on_leave(self, original_node: Any, updated_node: Any) -> Any:
+        for edit in self.edits.get(original_node, ()):
+            if isinstance(updated_node, cst.FlattenSentinel):
+                # Others were put around it; see `Context.edit`.
+                *before, last = updated_node
+                result = edit(last)
+                after = result if isinstance(result, cst.FlattenSentinel) else [result]
+                updated_node = cst.FlattenSentinel([*before, *after])
+            elif isinstance(updated_node, cst.CSTNode):
+                updated_node = edit(updated_node)
+        return updated_node
+
+
+def _status(ctx: Context) -> dict[str, str]:
+    names = [ctx.definition(n) for n in (*ctx.all(cst.FunctionDef), *ctx.all(cst.ClassDef))]
+    found = {}
+    for name in dict.fromkeys([*names, MODULE]):
+        outcomes = ctx.outcomes.get(name, set())
+        word = next((w for w in OUTCOMES if w in outcomes), "unchanged")
+        if name != MODULE or word != "unchanged":
+            found[name] = word
+    return found
+
+
+def _changes(old: str, new: str) -> list[Change]:
+    before, after = old.splitlines(), new.splitlines()
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    return [
+        Change(i1 + 1, "\n".join(before[i1:i2]), "\n".join(after[j1:j2]))
+        for tag, i1, i2, j1, j2 in matcher.get_opcodes()
+        if tag != "equal"
+    ]
+
+
+__all__ = ["Change", "Finding", "ParseError", "Result", "rewrite"]

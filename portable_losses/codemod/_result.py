@@ -1,0 +1,46 @@
+"""What a rewrite gives back."""
+
+from dataclasses import dataclass, field
+
+# How much a finding asks of the reader.
+NOTE, CHECK, STOP = "note", "check", "stop"
+SEVERITIES = {
+    NOTE: "done: the numbers stay, or the change is what was asked for",
+    CHECK: "read this: numbers may differ, depending on what the source does not say",
+    STOP: "does not run as it is: to be written by hand",
+}
+
+
+@dataclass(frozen=True, order=True)
+class Change:
+    """One place where the code is another now."""
+
+    line: int
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """Something a reader should know. `rule` is a rule's name or the id of a silent change."""
+
+    line: int
+    rule: str
+    message: str
+    severity: str = NOTE
+
+
+@dataclass(frozen=True)
+class Result:
+    """`source` is the new source; `changed` whether it is another one.
+
+    `definitions` gives every function and class at the top (and `<module>` for code outside) one
+    word: "native", "compat" (it runs through `portable_losses.compat`), "flagged" (a finding that
+    a person has to read) or "unchanged".
+    """
+
+    source: str
+    changed: bool
+    changes: list[Change] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    definitions: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,269 @@
+"""The center loss of TF1 code: which of its many variants a function is, and the layer that has its
+figures. The function stays, for the graph that calls it; the layer is put beside it."""
+
+import re
+from dataclasses import dataclass
+
+import libcst as cst
+
+from portable_losses.codemod._context import Context
+from portable_losses.codemod._formula import Flow, Formula, as_code, contains, factors, mentions
+from portable_losses.codemod._result import CHECK
+
+VARIABLES = ("tf.get_variable", "tf.Variable", "K.zeros", "K.variable")
+GATHERS = ("tf.gather", "tf.nn.embedding_lookup", "K.gather")
+MEANS = ("tf.reduce_mean", "K.mean")
+SUMS = ("tf.reduce_sum", "K.sum")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """`None` where the function does something else than the layer can."""
+
+    classes: str | None
+    alpha: str | None
+    update: str | None
+    reduction: str | None
+    runs: str  # "control dependency", "returned" or "never"
+    initializer: str = ""
+    factor: str = ""
+
+
+def apply(ctx: Context) -> None:
+    for function in ctx.all(cst.FunctionDef):
+        symbols = {ctx.symbol(call.func) for call in ctx.within(function, cst.Call)}
+        scatters = symbols & {"tf.scatter_sub", "tf.scatter_add"}
+        inner = ctx.within(function, cst.FunctionDef)
+        if scatters and symbols & set(VARIABLES) and symbols & set(GATHERS) and not inner:
+            variant = recognise(ctx, function)
+            if variant:
+                _report(ctx, function, variant)
+
+
+def recognise(ctx: Context, function: cst.FunctionDef) -> Variant | None:
+    flow = Flow(ctx, function)
+    update = next((c for c in flow.calls if c[1] in ("tf.scatter_sub", "tf.scatter_add")), None)
+    if update is None or len(update[2]) < 3:
+        return None
+    centers, _, step = update[2][:3]
+    gathered = [c for c in flow.calls if c[1] in GATHERS and c[2][:1] == (centers,)]
+    if centers[:1] != ("call",) or not gathered:
+        return None
+    near = gathered[0]
+    rule, alpha = _rule(step, near, update[1] == "tf.scatter_add")
+    reduction, factor = _reduction(flow.returned[0] if flow.returned else ("text", ""), near)
+    return Variant(
+        _classes(centers) if flow.straight else None,
+        alpha,
+        rule,
+        reduction,
+        _runs(ctx, function, flow, update),
+        _initializer(centers),
+        factor,
+    )
+
+
+def _rule(step: Formula, near: Formula, added: bool) -> tuple[str | None, str | None]:
+    """The update rule, and what `alpha` is in it."""
+    up, down = factors(step)
+    differences = [f for f in up if f[0] == "-" and contains(f, near)]
+    if len(differences) != 1:
+        return None, None
+    (difference,) = differences
+    if (difference[1] == near) == added:  # the centers would move away from the features
+        return None, None
+    rest = [f for f in up if f is not difference]
+    counts = [f for f in down if mentions(f, "tf.unique_with_counts")]
+    if len(down) > len(counts) or len(counts) > 1 or len(rest) > 1:
+        return None, None
+    rate = rest[0] if rest else ("number", 1.0)
+    if counts:
+        one_more = counts[0][0] == "+" and ("number", 1.0) in counts[0]
+        return ("count" if one_more else "mean"), as_code(rate)
+    if rate[0] == "-" and rate[1] == ("number", 1.0):
+        return "sum", as_code(rate[2])
+    code = as_code(rate)
+    return "sum", f"1 - {code}" if code else None
+
+
+def _reduction(loss: Formula, near: Formula) -> tuple[str | None, str]:
+    """The reduction, and a factor that stands before it."""
+    up, down = factors(loss)
+    cores = [f for f in up if contains(f, near)]
+    if len(cores) != 1:
+        return None, ""
+    (core,) = cores
+    rest = [f for f in up if f is not core]
+    half = [f for f in rest if f == ("number", 0.5)] + [f for f in down if f == ("number", 2.0)]
+    others = [f for f in rest if f not in half] + [f for f in down if f not in half]
+    factor = (
+        as_code(others[0]) if len(others) == 1 and not [f for f in down if f not in half] else ""
+    )
+    if others and not factor:
+        return None, ""
+    kind = _kind(core, near)
+    if kind == "sum":
+        kind = "half_sum" if half else None
+    elif kind == "mean_of_sums" and half:
+        kind = "half_mean_of_sums"
+    elif half and kind is not None:
+        kind = None
+    return kind, factor or ""
+
+
+def _kind(core: Formula, near: Formula) -> str | None:
+    if core[0] != "call":
+        return None
+    _, symbol, args, keywords = core
+    inner: Formula = args[0] if args else ("text", "")
+    if symbol == "tf.nn.l2_loss":
+        return "half_sum" if _is_difference(inner, near) else None
+    axis = len(args) > 1 or bool(keywords)
+    squares = inner[0] == "square" and _is_difference(inner[1], near)
+    squares = squares or (inner[0] == "**" and _is_difference(inner[1], near))
+    if symbol in MEANS and not axis:
+        if squares:
+            return "mean"
+        if inner[0] == "call" and inner[1] in SUMS and (len(inner[2]) > 1 or inner[3]):
+            deeper = inner[2][0]
+            if deeper[0] in ("square", "**") and _is_difference(deeper[1], near):
+                return "mean_of_sums"
+    if symbol in SUMS and not axis and squares:
+        return "sum"
+    return None
+
+
+def _is_difference(formula: object, near: Formula) -> bool:
+    return isinstance(formula, tuple) and formula[0] == "-" and near in formula[1:]
+
+
+def _classes(centers: Formula) -> str | None:
+    args, keywords = centers[2], dict(centers[3])
+    shape = keywords.get("shape")
+    if shape is None:
+        shape = next((a for a in args if a[0] == "list"), None)
+    if shape is None or shape[0] != "list" or len(shape) < 2:
+        return None
+    return as_code(shape[1])
+
+
+def _initializer(centers: Formula) -> str:
+    """What the centers start with, as code where it is not zeros; "?" where it is not known."""
+    keywords = dict(centers[3])
+    start = keywords.get("initializer")
+    if centers[1] == "K.zeros" or (start is None and centers[1] == "tf.Variable"):
+        return "" if mentions(centers, "tf.zeros") or centers[1] == "K.zeros" else "?"
+    if start is None:
+        return "glorot_uniform"  # the default of tf.get_variable
+    text = str(start)
+    zero = "zeros" in text or (
+        "constant_initializer" in text and ("('number', 0.0)" in text or "((), ())" in text)
+    )
+    return "" if zero else "?"
+
+
+def _runs(ctx: Context, function: cst.FunctionDef, flow: Flow, update: Formula) -> str:
+    if any(contains(d, update) for d in flow.dependencies):
+        return "control dependency"
+    place = next((n for n, value in enumerate(flow.returned) if contains(value, update)), None)
+    if place is None:
+        return "never"
+    return "never" if _dropped(ctx, function.name.value, place) else "returned"
+
+
+def _dropped(ctx: Context, name: str, place: int) -> bool:
+    """Whether each call in this file throws the returned update away: `loss, _ = ...`."""
+    calls = [c for c in ctx.all(cst.Call) if getattr(c.func, "value", "") == name]
+    results = []
+    for call in calls:
+        assign = ctx.parent(call)
+        if not isinstance(assign, cst.Assign):
+            results.append(False)
+            continue
+        target = assign.targets[0].target
+        elements = target.elements if isinstance(target, cst.Tuple) else ()
+        kept = elements[place].value if place < len(elements) else None
+        if not isinstance(kept, cst.Name):
+            results.append(False)
+            continue
+        reads = [c for c in ctx.names.chains.values() if c.parts[0] == kept.value]
+        results.append(kept.value.startswith("_") or not reads)
+    return bool(results) and all(results)
+
+
+MEANING = {
+    "count": "`alpha` is the step of the centers, divided by 1 + count",
+    "mean": "`alpha` is the step towards the mean of the class in the batch",
+    "sum": "`alpha` is the share of a center that is kept, and nothing divides by the count",
+}
+RUNS = {
+    "control dependency": "The update hung on the loss and ran in validation too; the layer moves "
+    "its centers in training only.",
+    "returned": "The update was returned, for the caller to run; the layer does it in training.",
+    "never": "Nothing in this file runs the update: the centers stayed where they started, and the "
+    'loss was a penalty on the features. The layer keeps that by update="never".',
+}
+
+
+def _report(ctx: Context, function: cst.FunctionDef, variant: Variant) -> None:
+    name = function.name.value
+    known = variant.classes and variant.alpha and variant.update and variant.reduction
+    if not known or variant.initializer == "?":
+        message = (
+            f"`{name}` is a center loss of a kind that is not recognised (update: "
+            f"{variant.update or 'unknown'}, reduction: {variant.reduction or 'unknown'}). It runs "
+            "through compat.tf1; `portable_losses.compat.CenterLoss` lists what there is."
+        )
+        ctx.find(function, "center_loss", message, CHECK)
+        return
+    # The layer says more than the general advice about variables.
+    ctx.found = [
+        f for f in ctx.found if not (f[1] == "get_variable" and ctx.is_within(f[0], function))
+    ]
+    update = "never" if variant.runs == "never" else variant.update
+    settings = [variant.classes, f"alpha={variant.alpha}", f'update="{update}"']
+    if update == "never":
+        del settings[1]
+    settings.append(f'reduction="{variant.reduction}"')
+    if variant.initializer:
+        settings.append(f'centers_initializer="{variant.initializer}"')
+    call = f"CenterLoss({', '.join(str(s) for s in settings)})"
+    scale = f" Its value is multiplied by {variant.factor}." if variant.factor else ""
+    message = (
+        f"`{name}` is `compat.{call}`: {MEANING[str(variant.update)]}. {RUNS[variant.runs]}{scale}"
+    )
+    if variant.runs == "never":
+        ctx.silent(function, "S13", message, CHECK)
+    else:
+        ctx.find(function, "center_loss", message, CHECK)
+    _factory(ctx, function, variant, settings)
+
+
+def _factory(
+    ctx: Context, function: cst.FunctionDef, variant: Variant, settings: list[str | None]
+) -> None:
+    """`make_center_loss(num_classes, alpha)`, beside the function, for a Keras 3 model."""
+    new = f"make_{function.name.value.removeprefix('get_')}"
+    top = isinstance(ctx.parent(function), cst.Module)
+    if ctx.target == "compat" or not top or not ctx.names.is_free(new):
+        return
+    layer = ctx.need("portable_losses.compat", "CenterLoss", "CenterLoss")
+    used = " ".join(str(setting) for setting in settings)
+    params = [
+        ctx.module.code_for_node(p.with_changes(comma=cst.MaybeSentinel.DEFAULT)).strip()
+        for p in function.params.params
+        if re.search(rf"\b{p.name.value}\b", used)
+    ]
+    scale = f"\n\n    Multiply its value by {variant.factor}." if variant.factor else ""
+    end = "\n    " if scale else ""
+    params.sort(key=lambda text: "=" in text)
+    text = (
+        f"def {new}({', '.join(params)}):\n"
+        f'    """`{function.name.value}` as a Keras layer: `layer(labels, features, training=...)`.'
+        f'{scale}{end}"""\n'
+        f"    return {layer}({', '.join(str(s) for s in settings)})\n"
+    )
+    made = cst.parse_module(text, config=ctx.module.config_for_parsing).body[0]
+    blank = [cst.EmptyLine(indent=False), cst.EmptyLine(indent=False)]
+    made = made.with_changes(leading_lines=blank)
+    ctx.edit(function, lambda old: cst.FlattenSentinel([old, made]))

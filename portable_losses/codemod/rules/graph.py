@@ -1,0 +1,80 @@
+"""Which functions build a TF1 graph. They run through `portable_losses.compat.tf1` as a whole,
+with every function they call: a tensor of a graph is no tensor of Keras 3."""
+
+import libcst as cst
+
+from portable_losses.codemod import tables
+from portable_losses.codemod._context import MODULE, Context
+from portable_losses.codemod._result import CHECK
+
+# Their functions get tensors of a loop, and such a tensor is one of a graph too.
+LOOPS = (
+    "tf.map_fn", "tf.scan", "tf.foldl", "tf.foldr", "tf.while_loop", "tf.case", "tf.vectorized_map",
+    "K.map_fn", "K.foldl", "K.foldr", "K.rnn",
+)  # fmt: skip
+SESSIONS = ("tf.Session", "tf.InteractiveSession", "tf.train.MonitoredTrainingSession")
+
+
+def kind_of(symbol: str) -> str:
+    """The class of a name without a native form, by itself or by its namespace; else ""."""
+    rows = tables.calls()
+    parts = symbol.split(".")
+    if symbol in rows:
+        return rows[symbol][0].kind
+    for end in range(len(parts) - 1, 1, -1):
+        if found := rows.get(".".join([*parts[:end], "*"])):
+            return found[0].kind
+    return ""
+
+
+def is_graph(symbol: str) -> bool:
+    return kind_of(symbol) in ("G", "T")
+
+
+def apply(ctx: Context) -> None:
+    for ref in ctx.references:
+        symbol = ctx.symbol(ref.node) or ref.symbol
+        if is_graph(symbol) or is_graph(symbol.rpartition(".")[0]) or symbol in LOOPS:
+            ctx.graph.add(ref.definition)
+        if symbol in SESSIONS and ref.call:
+            ctx.find(
+                ref.node,
+                "session",
+                "The loop around `sess.run` stays and runs the graph through compat.tf1. In "
+                "Keras 3 it is `model.compile(optimizer, loss)` and `model.fit(x, y, epochs=..., "
+                "batch_size=...)`; a loss with variables goes into "
+                "`portable_losses.training.LossModel(network, {output: loss})` first.",
+                CHECK,
+            )
+        elif symbol == "tf.get_variable" and ref.definition != MODULE:
+            ctx.find(
+                ref.node,
+                "get_variable",
+                f"`{ref.definition}` makes a variable. It runs through compat.tf1; in a Keras 3 "
+                f"model wrap it once, `layer = compat.tf1.GraphLoss({ref.definition})`, which "
+                "tracks, trains and saves the variable.",
+                CHECK,
+            )
+        elif symbol in ("tf.py_func", "tf.py_function", "tf.numpy_function"):
+            text = "Python called on tensors does not compile: write it with keras.ops."
+            ctx.find(ref.node, "python function", text, CHECK)
+    if ctx.target == "compat":
+        ctx.graph |= {ref.definition for ref in ctx.references}
+        return
+    _spread(ctx)
+
+
+def _spread(ctx: Context) -> None:
+    """A function that a graph calls works on the graph's tensors too."""
+    top = set(ctx.names.top.bindings)
+    calls = [
+        (ctx.definition(chain.node), chain.parts[0])
+        for chain in ctx.names.chains.values()
+        if chain.parts[0] in top and chain.scope.find(chain.parts[0]) is ctx.names.top
+    ]
+    tops = {ctx.definition(node) for node in (*ctx.all(cst.FunctionDef), *ctx.all(cst.ClassDef))}
+    growing = bool(ctx.graph)
+    while growing:
+        reached = {called for caller, called in calls if caller in ctx.graph and called in tops}
+        growing = not reached <= ctx.graph
+        ctx.graph |= reached

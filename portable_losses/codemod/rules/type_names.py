@@ -1,0 +1,71 @@
+"""Names that are no calls: dtypes, `tf.newaxis`, `tf.Tensor`."""
+
+import libcst as cst
+
+from portable_losses.codemod._context import Context, Reference
+from portable_losses.codemod.rules.calls import DTYPES
+
+ALSO = {"half": "float16", "double": "float64"}
+
+
+def apply(ctx: Context) -> None:
+    for ref in ctx.references:
+        if ref.definition in ctx.graph or ref.call is not None:
+            continue
+        symbol = ctx.symbol(ref.node) or ref.symbol
+        name = symbol.removeprefix("tf.").removeprefix("dtypes.")
+        if name in DTYPES and symbol.startswith("tf."):
+            _dtype(ctx, ref, ALSO.get(name, name))
+        elif symbol == "tf.newaxis":
+            ctx.edit(ref.node, lambda node: cst.Name("None"))
+            ctx.settle(ref, "native")
+        elif symbol == "tf.Tensor":
+            _tensor(ctx, ref)
+
+
+def _dtype(ctx: Context, ref: Reference, name: str) -> None:
+    parent = ctx.parent(ref.node)
+    if isinstance(parent, cst.Comparison | cst.ComparisonTarget):
+        comparison = parent if isinstance(parent, cst.Comparison) else ctx.parent(parent)
+        assert isinstance(comparison, cst.Comparison)
+        _compare(ctx, comparison)
+    quoted = f"{ctx.quote}{name}{ctx.quote}"
+    ctx.edit(ref.node, lambda node: cst.SimpleString(quoted))
+    ctx.settle(ref, "native")
+
+
+def _compare(ctx: Context, comparison: cst.Comparison) -> None:
+    """`x.dtype == tf.float32`: what PyTorch calls a dtype is no string."""
+    sides = [comparison.left, *(target.comparator for target in comparison.comparisons)]
+    for side in sides:
+        if isinstance(side, cst.Attribute) and side.attr.value == "dtype" and side not in ctx.edits:
+            keras = ctx.need("", "keras")
+
+            def change(node: cst.Attribute, keras: str = keras) -> cst.BaseExpression:
+                call = cst.parse_expression(f"{keras}.backend.standardize_dtype(x)")
+                return call.with_changes(args=[cst.Arg(node)])
+
+            ctx.edit(side, change)
+
+
+def _tensor(ctx: Context, ref: Reference) -> None:
+    """In an annotation; `isinstance(x, tf.Tensor)` becomes `ops.is_tensor(x)`."""
+    arg = ctx.parent(ref.node)
+    call = ctx.parent(arg)
+    if isinstance(arg, cst.Arg) and isinstance(call, cst.Call):
+        if getattr(call.func, "value", "") == "isinstance" and len(call.args) == 2:
+            ops = ctx.need("keras", "ops")
+
+            def change(node: cst.Call) -> cst.Call:
+                first = node.args[0].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+                return node.with_changes(
+                    func=cst.parse_expression(f"{ops}.is_tensor"), args=[first]
+                )
+
+            ctx.edit(call, change)
+            ctx.settle(ref, "native")
+        return
+    if any(isinstance(node, cst.Annotation) for node in ctx.ancestors(ref.node)):
+        keras = ctx.need("", "keras")
+        ctx.edit(ref.node, lambda node: cst.parse_expression(f"{keras}.KerasTensor"))
+        ctx.settle(ref, "native")

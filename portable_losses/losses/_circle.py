@@ -1,0 +1,113 @@
+"""Circle loss: each similarity weighs by how far it is from where it should be."""
+
+from typing import Any
+
+from keras import ops
+
+from portable_losses._inputs import require_above, require_between
+from portable_losses._numerics import log_sum_exp, positive_part
+from portable_losses._pairwise import dot, masks, pairs, per_anchor, with_units
+from portable_losses._typing import ArrayLike, Tensor
+from portable_losses.losses._base import Loss, register
+
+
+def _require(gamma: float, margin: float) -> None:
+    require_above("gamma", gamma, 0)
+    require_between("margin", margin, -1, 1)
+
+
+@register
+def circle(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    gamma: float = 80.0,
+    margin: float = 0.4,
+    constant_weights: bool = True,
+    ref_labels: ArrayLike | None = None,
+    ref_embeddings: ArrayLike | None = None,
+    ref_mask: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+) -> Tensor:
+    r"""Circle loss of pairs.
+
+    $$ \ell_i = \log \Bigl(1 + \sum_{p \in P(i)} e^{-\gamma \alpha_p (s_{ip} - 1 + m)}
+       \sum_{n \in N(i)} e^{\gamma \alpha_n (s_{in} - m)}\Bigr), \qquad
+       \alpha_p = \max(1 + m - s_{ip}, 0),\ \alpha_n = \max(s_{in} + m, 0) $$
+
+    with $s$ the cosines, $P(i)$ the references of the class of anchor $i$ but itself, and $N(i)$
+    those of other classes. An anchor that lacks either has the value 0.
+
+    Args:
+        y_true: Ids `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+        y_pred: Embeddings, shape `(N, d)`; normalised here.
+        gamma: The paper's $\gamma$: 80 for retrieval, 256 for faces.
+        margin: The paper's $m$: 0.4 for retrieval, 0.25 for faces.
+        constant_weights: Whether no gradient flows through the weights $\alpha$, as in the paper,
+            whose gradient is then $\gamma \alpha$; or one does.
+        ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
+            shape `(M, d)`. None of them counts as the anchor itself.
+        ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
+        mask: Which samples of the batch count, bool `(N,)`.
+
+    Returns:
+        One value per anchor, shape `(N,)`, in the dtype of `y_pred`.
+
+    Raises:
+        ValueError: for shapes that do not fit, or settings out of range.
+
+    References:
+        Yifan Sun, Changmao Cheng, Yuhan Zhang, Chi Zhang, Liang Zheng, Zhongdao Wang and Yichen
+        Wei, "Circle Loss: A Unified Perspective of Pair Similarity Optimization", CVPR 2020.
+
+    Where peers differ:
+        pytorch-metric-learning's `CircleLoss` has constant weights too, but its mean leaves out
+        anchors of value 0. Keras' `Circle` and TensorFlow Similarity's have
+        `constant_weights=False`, and take the embeddings for normalised; Keras is NaN in the
+        gradient where an anchor lacks either kind of pair on some backends.
+
+    Examples:
+        >>> values = circle([0, 0, 1], [[1.0, 0.0], [2.0, 0.0], [0.6, 0.8]], gamma=2.0)
+        >>> [round(float(value), 4) for value in values]  # log(1 + e^(0.4 - 0.32))
+        [0.7339, 0.7339, 0.0]
+    """
+    _require(gamma, margin)
+    found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
+    positive, negative = masks(found)
+    s = dot(found.x, found.ref_x)
+    of_positives, of_negatives = positive_part(1 + margin - s), positive_part(s + margin)
+    if constant_weights:
+        of_positives, of_negatives = map(ops.stop_gradient, (of_positives, of_negatives))
+    values = ops.softplus(
+        log_sum_exp(-gamma * of_positives * (s - 1 + margin), positive)
+        + log_sum_exp(gamma * of_negatives * (s - margin), negative)
+    )
+    both = ops.logical_and(ops.any(positive, axis=1), ops.any(negative, axis=1))
+    values = ops.where(both, values, ops.zeros_like(values))
+    return ops.cast(per_anchor(found, values, found.counted), found.dtype)
+
+
+@register
+class Circle(Loss):
+    """Circle loss of the batch; see `circle` for the formula and the paper.
+
+    Args:
+        gamma, margin, constant_weights: As for the function.
+        reduction, name, dtype: As for any Keras loss.
+    """
+
+    function = staticmethod(circle)
+    sees_others = True
+
+    def __init__(
+        self,
+        gamma: float = 80.0,
+        margin: float = 0.4,
+        constant_weights: bool = True,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "circle",
+        dtype: Any = None,
+    ):
+        _require(gamma, margin)
+        super().__init__(reduction, name, dtype)
+        self.settings = {"gamma": gamma, "margin": margin, "constant_weights": constant_weights}

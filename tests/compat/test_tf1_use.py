@@ -1,0 +1,379 @@
+"""The operations of `portable_losses.compat.tf1` in use: in models, in `fit`, compiled, in a graph;
+and what they refuse."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from portable_losses.compat import tf1 as tf
+from tests import autodiff
+
+
+@pytest.fixture(autouse=True)
+def _a_graph_of_its_own():
+    tf.reset_default_graph()
+    yield
+    tf.reset_default_graph()
+
+
+def numbers(x):
+    return np.asarray(ops.convert_to_numpy(x))
+
+
+# Dtypes.
+
+
+def test_dtypes_are_names_that_are_objects():
+    assert tf.float32 == "float32" and tf.float32.name == "float32" and tf.float32 != tf.int32
+    assert tf.float32 == np.float32 and tf.float32 != np.float64
+    assert tf.float32 == ops.zeros(()).dtype and tf.int32 != ops.zeros(()).dtype
+    assert tf.float32.as_numpy_dtype is np.float32 and np.zeros(2, tf.int64).dtype == np.int64
+    assert tf.float32.is_floating and tf.uint8.is_integer and tf.uint8.is_unsigned
+    assert tf.uint8.max == 255 and tf.int32.min == -(2**31) and tf.float32.size == 4
+    assert tf.as_dtype(np.int32) is tf.int32 and tf.dtypes.float16 == tf.half
+    assert {tf.bool: 1}["bool"] == 1
+    with pytest.raises(TypeError, match="Cannot convert"):
+        tf.as_dtype("float31")
+
+
+def test_tensors_are_known_as_such():
+    assert isinstance(ops.zeros(2), tf.Tensor) and isinstance(keras.Input((2,)), tf.Tensor)
+    assert not isinstance(np.zeros(2), tf.Tensor) and tf.is_tensor(ops.zeros(2))
+
+
+def test_numbers_take_the_dtype_of_the_tensor():
+    half = ops.ones((2,), dtype="float16")
+    for found in (half * 1, tf.multiply(half, 2.5), tf.add(1, half), tf.maximum(half, [0, 3])):
+        assert keras.backend.standardize_dtype(found.dtype) == "float16"
+    # Two tensors of different dtypes, an error in TF, are promoted.
+    mixed = tf.multiply(ops.ones((2,), dtype="int32"), ops.ones((2,)) * 0.5)
+    np.testing.assert_array_equal(numbers(mixed), [0.5, 0.5])
+
+
+# Shapes in a program.
+
+
+def through_shapes(x):
+    n, d = tf.shape(x)[0], tf.shape(x)[1]
+    rest = tf.concat([tf.shape(x)[:-1], [d // 2, 2]], axis=0)
+    pieces = [
+        tf.reshape(x, [n, -1]),
+        tf.reshape(x, rest),
+        tf.reshape(x, tf.stack([tf.reduce_prod(tf.shape(x)), 1])),
+        tf.reshape(x, [tf.cast(n, tf.int32) * tf.size(x[0])]),
+        tf.zeros(tf.shape(x)),
+        tf.ones([n, tf.maximum(d, 2)]),
+        tf.fill(tf.expand_dims(n, 0), 2.0),
+        tf.cast(tf.range(n), tf.float32),
+        tf.tile(x[:1], [n, 1]),
+        tf.broadcast_to(x[:1], tf.shape(x)),
+        tf.one_hot(tf.range(n), d),
+        tf.eye(tf.to_int32(n)),
+        tf.cast(tf.shape(x), tf.float32),
+        tf.slice(x, [0, 1], [n, tf.subtract(d, 1)]),
+        tf.gather(x, tf.range(n // 2)),
+        tf.divide(tf.reduce_sum(x), tf.cast(tf.size(x), tf.float32)),
+    ]
+    return sum(tf.reduce_sum(piece) * (i + 1) for i, piece in enumerate(pieces))
+
+
+def test_shapes_compile():
+    x = np.arange(8, dtype="float32").reshape(2, 4)
+    expected = [28, 28, 28, 28, 0, 8, 4, 1, 12, 12, 2, 2, 6, 24, 6, 3.5]
+    expected = sum(value * (i + 1) for i, value in enumerate(expected))
+    for function in (through_shapes, autodiff.compiled(through_shapes)):
+        np.testing.assert_allclose(numbers(function(ops.convert_to_tensor(x))), expected)
+
+
+# The idiom of center loss.
+
+
+def center_step(labels, features):
+    _, index, count = tf.unique_with_counts(labels)
+    times = tf.reshape(tf.gather(count, index), [-1, 1])
+    return features / tf.cast(1 + times, tf.float32), count
+
+
+@pytest.mark.parametrize(
+    "labels", [[3, 1, 3, 2, 1, 3], [0, 0, 0, 0, 0, 0], [5, 4, 3, 2, 1, 0], [-1, 7, -1, 7, 2, 2]]
+)
+def test_counts_of_labels_compile(labels):
+    labels = np.array(labels, "int32")
+    times = np.array([(labels == label).sum() for label in labels])
+    compiled = autodiff.compiled(center_step, xla=True)
+    features = ops.ones((6, 2))
+    steps, count = compiled(ops.convert_to_tensor(labels), features)
+    expected = np.repeat(1.0 / (1 + times[:, None]), 2, axis=1)
+    np.testing.assert_allclose(numbers(steps), expected, rtol=1e-6)
+    found = numbers(count)
+    distinct = list(dict.fromkeys(labels.tolist()))
+    np.testing.assert_array_equal(found[: len(distinct)], [np.sum(labels == d) for d in distinct])
+    assert found[len(distinct) :].sum() == 0
+    values, index, _ = autodiff.compiled(tf.unique_with_counts)(ops.convert_to_tensor(labels))
+    np.testing.assert_array_equal(numbers(tf.gather(values, index)), labels)
+    np.testing.assert_array_equal(numbers(values)[: len(distinct)], distinct)
+
+
+# Models.
+
+
+def test_a_model_of_operations_is_saved(tmp_path):
+    inputs = keras.Input((4,))
+    x = tf.nn.l2_normalize(keras.layers.Dense(6)(inputs), dim=1)
+    x = tf.reshape(x, [tf.shape(x)[0], 3, 2])
+    x = tf.cast(tf.greater(x, 0.1), tf.float32) * x
+    x = tf.concat([x, tf.zeros_like(x)], axis=-1)
+    outputs = tf.reduce_sum(tf.squeeze(tf.expand_dims(x, 1), [1]), axis=[1], keep_dims=True)
+    model = keras.Model(inputs, outputs)
+    assert model.output_shape == (None, 1, 4)
+    batch = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    before = model.predict(batch, verbose=0)
+    model.save(tmp_path / "model.keras")
+    after = keras.models.load_model(tmp_path / "model.keras").predict(batch, verbose=0)
+    assert np.any(before != 0)
+    np.testing.assert_allclose(before, after, rtol=1e-6)
+
+
+@tf.function
+def focal_with_margin(y_true, y_pred):
+    """A loss as TF2 code writes it."""
+    y_pred = tf.clip_by_value(y_pred, 1e-7, 1.0 - 1e-7)
+    ids = tf.cast(tf.reshape(y_true, [-1]), tf.int32)
+    one_hot = tf.one_hot(ids, tf.shape(y_pred)[-1])
+    rows = tf.stack([tf.range(tf.shape(y_pred)[0]), ids], axis=1)
+    own = tf.gather_nd(y_pred, rows)
+    focal = -tf.pow(1.0 - own, 2.0) * tf.math.log(own)
+    rest = tf.reduce_max(tf.where(tf.equal(one_hot, 1.0), tf.zeros_like(y_pred), y_pred), axis=1)
+    return tf.reduce_mean(focal + 0.1 * tf.nn.relu(0.2 + rest - own))
+
+
+def test_a_loss_trains():
+    keras.utils.set_random_seed(1)
+    random = np.random.default_rng(1)
+    y = random.integers(0, 3, 60)
+    x = (np.eye(3)[y] + random.normal(scale=0.2, size=(60, 3))).astype("float32")
+    model = keras.Sequential([keras.layers.Dense(3, activation="softmax")])
+    model.compile(keras.optimizers.SGD(0.5), loss=focal_with_margin)
+    first = model.evaluate(x, y, verbose=0)
+    probabilities = np.clip(model.predict(x, verbose=0), 1e-7, 1 - 1e-7)
+    own = probabilities[np.arange(60), y]
+    others = np.where(np.eye(3)[y] == 1, 0, probabilities).max(axis=1)
+    focal = -((1 - own) ** 2) * np.log(own) + 0.1 * np.maximum(0.2 + others - own, 0)
+    batches = np.split(focal, [32])
+    by_hand = np.average([batch.mean() for batch in batches], weights=[32, 28])
+    np.testing.assert_allclose(first, by_hand, rtol=1e-5)
+    model.fit(x, y, epochs=20, verbose=0, batch_size=20)
+    assert model.evaluate(x, y, verbose=0) < 0.5 * first
+
+
+def test_losses_of_tf1_train():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones")])
+
+    def loss(y_true, y_pred):
+        return tf.losses.huber_loss(y_true, y_pred, weights=2.0, delta=0.5)
+
+    model.compile(keras.optimizers.SGD(0.1), loss=loss)
+    x = np.random.default_rng(2).normal(size=(40, 2)).astype("float32")
+    losses = model.fit(x, x @ [[2.0], [-1.0]], epochs=30, verbose=0).history["loss"]
+    assert losses[-1] < 0.1 * losses[0]
+
+
+# A graph.
+
+
+def test_losses_and_metrics_in_a_graph():
+    labels, scores = tf.placeholder(tf.int32, [None]), tf.placeholder(tf.float32, [None])
+    called = tf.cast(scores > 0.5, tf.int32)
+    loss = tf.losses.mean_squared_error(tf.to_float(labels), scores)
+    other = tf.losses.absolute_difference(tf.to_float(labels), scores, weights=0.5)
+    assert tf.losses.get_losses() == [loss, other]
+    total = tf.losses.get_total_loss(add_regularization_losses=False)
+    accuracy, update = tf.metrics.accuracy(labels, called)
+    precision, moved = tf.metrics.precision(labels, called, updates_collections="updates")
+    assert tf.get_collection("updates") == [moved]
+    with tf.Session() as session:
+        session.run(tf.local_variables_initializer())
+        feeds = [
+            {labels: [1, 0, 1, 1], scores: [0.9, 0.2, 0.3, 0.6]},
+            {labels: [0, 0, 1, 0], scores: [0.1, 0.8, 0.7, 0.4]},
+        ]
+        error = np.array([0.1, 0.2, 0.7, 0.4])
+        found = session.run([loss, total], feeds[0])
+        expected = np.mean(error**2)
+        np.testing.assert_allclose(found, [expected, expected + 0.5 * error.mean()], rtol=1e-5)
+        assert [session.run([update, moved], feed) for feed in feeds] == [
+            [0.75, 1.0],
+            [0.75, 0.75],
+        ]
+        assert session.run([accuracy, precision]) == [0.75, 0.75]
+
+
+# What cannot be held to figures: numbers drawn, and signs of vectors.
+
+
+def test_random_numbers_have_their_distribution():
+    drawn = numbers(tf.random_normal([2000], mean=3.0, stddev=0.5, seed=1))
+    assert abs(drawn.mean() - 3.0) < 0.05 and abs(drawn.std() - 0.5) < 0.05
+    drawn = numbers(tf.truncated_normal([500], seed=1))
+    assert np.abs(drawn).max() <= 2.0 and drawn.std() > 0.7
+    drawn = numbers(tf.random.uniform([500], 2, 5, tf.int32, seed=1))
+    assert set(drawn) == {2, 3, 4}
+    drawn = numbers(tf.random_uniform([500], -1.0, 1.0, seed=1))
+    assert -1 <= drawn.min() < -0.9 and 0.9 < drawn.max() < 1
+    assert sorted(numbers(tf.random_shuffle(ops.arange(5), seed=1))) == [0, 1, 2, 3, 4]
+    drawn = numbers(tf.random.categorical([[-50.0, 0.0, -50.0]], 4, seed=1))
+    np.testing.assert_array_equal(drawn, [[1, 1, 1, 1]])
+    x = np.arange(20, dtype="float32").reshape(4, 5)
+    crop = numbers(tf.random_crop(x, [2, 3], seed=3))
+    np.testing.assert_array_equal(np.diff(crop, axis=1), 1)
+    np.testing.assert_array_equal(np.diff(crop, axis=0), 5)
+
+
+def test_dropout():
+    x = ops.ones((1000,))
+    for found in (tf.nn.dropout(x, 0.25, seed=1), tf.nn.dropout(x, rate=0.75, seed=1)):
+        found = numbers(found)
+        assert set(found) == {0.0, 4.0} and 0.2 < (found > 0).mean() < 0.3
+
+
+def test_decompositions_put_together_again():
+    x = np.random.default_rng(3).normal(size=(2, 4, 3)).astype("float32")
+    s, u, v = map(numbers, tf.svd(x))
+    np.testing.assert_allclose(u * s[:, None] @ v.swapaxes(-1, -2), x, atol=1e-5)
+    q, r = map(numbers, tf.linalg.qr(x))
+    np.testing.assert_allclose(q @ r, x, atol=1e-5)
+    square = x.swapaxes(-1, -2) @ x
+    values, vectors = map(numbers, tf.self_adjoint_eig(square))
+    rebuilt = vectors * values[:, None] @ vectors.swapaxes(-1, -2)
+    np.testing.assert_allclose(rebuilt, square, atol=1e-4)
+
+
+def test_gradients_are_clipped_together():
+    tensors = [ops.convert_to_tensor([3.0, 0.0]), None, ops.convert_to_tensor([[4.0]])]
+    (a, nothing, b), norm = tf.clip_by_global_norm(tensors, 1.0)
+    assert nothing is None and float(norm) == 5.0
+    np.testing.assert_allclose(numbers(a), [0.6, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(numbers(b), [[0.8]], rtol=1e-6)
+    (same,), _ = tf.clip_by_global_norm([[1.0, 2.0]], 10.0)
+    np.testing.assert_allclose(numbers(same), [1.0, 2.0], rtol=1e-6)
+    (zero,), norm = tf.clip_by_global_norm([[0.0, 0.0]], 1.0)
+    np.testing.assert_array_equal(numbers(zero), [0.0, 0.0])
+    (bad,), _ = tf.clip_by_global_norm([[np.inf]], 1.0)
+    assert np.isnan(numbers(bad)).all()
+
+
+# Python around tensors.
+
+
+def test_python_functions_run_eagerly():
+    found = tf.py_func(
+        lambda x: np.sort(x)[::-1].copy(), [ops.convert_to_tensor([1.0, 3.0])], tf.float32
+    )
+    np.testing.assert_array_equal(numbers(found), [3.0, 1.0])
+    (found,) = tf.py_function(lambda x: tf.square(x), [[1.0, 3.0]], [tf.float32])
+    np.testing.assert_array_equal(numbers(found), [1.0, 9.0])
+
+
+def test_a_custom_gradient():
+    @tf.custom_gradient
+    def reversed_(x):
+        return x + 0.0, lambda slope: -2.0 * slope
+
+    slope = autodiff.gradient(lambda x: tf.reduce_sum(tf.square(reversed_(x))), np.float32([1, 3]))
+    np.testing.assert_allclose(slope, [-4.0, -12.0])
+
+
+def test_assertions_are_checked_where_values_are_seen(capsys):
+    tf.assert_equal([1, 2], [1, 2])
+    tf.debugging.assert_non_negative(ops.ones(2), message="fine")
+    tf.print("seen:", ops.ones(2))
+    assert "seen: [1. 1.]" in capsys.readouterr().err
+    for wrong in (
+        lambda: tf.assert_less(ops.ones(2), 1.0, message="too large"),
+        lambda: tf.debugging.assert_positive([0.0]),
+        lambda: tf.Assert(tf.reduce_all(tf.equal([1], [2])), [[1]]),
+        lambda: tf.assert_rank([1.0], 2),
+    ):
+        with pytest.raises(ValueError):
+            wrong()
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        tf.check_numerics([np.nan], "loss")
+
+
+# What is refused.
+
+MASK = np.array([True, False])
+REFUSED = {
+    "depends": (lambda x: tf.boolean_mask(x, x > 1), "tf.where"),
+    "where": (lambda x: tf.where(x > 1), "tf.where"),
+    "partition": (lambda x: tf.dynamic_partition(x, tf.to_int32(x), 2), "tf.where"),
+    "python": (lambda x: tf.py_func(lambda v: v, [x], tf.float32), "run_eagerly"),
+    "segments": (lambda x: tf.segment_sum(x, tf.to_int32(x)), "unsorted_segment_sum"),
+    "bins": (lambda x: tf.bincount(tf.to_int32(x)), "maxlength"),
+    "classes": (lambda x: tf.confusion_matrix(tf.to_int32(x), tf.to_int32(x)), "num_classes"),
+}
+
+
+@pytest.mark.skipif(autodiff.BACKEND == "torch", reason="Dynamo words errors itself")
+@pytest.mark.parametrize("name", REFUSED)
+def test_shapes_that_depend_on_values_do_not_compile(name):
+    function, advice = REFUSED[name]
+    function(ops.convert_to_tensor([0.0, 2.0]))
+    with pytest.raises(Exception, match=advice):
+        autodiff.compiled(function)(ops.convert_to_tensor([0.0, 2.0]))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: tf.gather([1.0, 2.0], [2]), r"index 2 is not in \[0, 2\)"),
+        (lambda: tf.gather([1.0, 2.0], [-1]), "index -1"),
+        (lambda: tf.gather_nd(np.zeros((2, 2)), [[0, 2]]), "index 2"),
+        (lambda: tf.nn.embedding_lookup(np.zeros((2, 2)), [5]), "index 5"),
+        (lambda: tf.unsorted_segment_sum([1.0], [3], 2), "Segment id 3"),
+        (
+            lambda: tf.nn.sparse_softmax_cross_entropy_with_logits(labels=[3], logits=[[1.0, 2.0]]),
+            "index 3",
+        ),
+        (lambda: tf.reduce_sum([True]), "tf.cast"),
+        (lambda: tf.reduce_all([1.0]), "tf.cast"),
+        (lambda: tf.reduce_sum([1.0], keepdims=True, keep_dims=True), "keep_dims"),
+        (lambda: tf.squeeze(np.zeros((2, 1)), [0]), "size 1"),
+        (lambda: tf.split(np.zeros(3), 2), "equal parts"),
+        (lambda: tf.concat(1, [np.zeros(2)]), "values first"),
+        (lambda: tf.matmul([1.0], [1.0]), "matrices"),
+        (lambda: tf.nn.softmax_cross_entropy_with_logits(logits=[1.0]), "by name"),
+        (lambda: tf.nn.dropout([1.0]), "keep_prob"),
+        (lambda: tf.losses.mean_squared_error([1.0], [[1.0]]), "incompatible"),
+        (
+            lambda: tf.losses.mean_squared_error(np.zeros((2, 3)), np.zeros((2, 3)), [1.0, 2.0]),
+            "broadcast",
+        ),
+        (lambda: tf.losses.mean_squared_error([1.0], [1.0], reduction="all"), "Reduction"),
+        (lambda: tf.losses.mean_squared_error([1.0], [1.0], wieghts=2.0), "wieghts"),
+        (lambda: tf.losses.cosine_distance([1.0], [1.0]), "axis"),
+        (lambda: tf.metrics.accuracy([1], [1]), "keras.metrics"),
+        (
+            lambda: tf.contrib.losses.metric_learning.triplet_semihard_loss([[1]], [[1.0]]),
+            r"\(N,\)",
+        ),
+        (lambda: tf.GradientTape(), "train_step"),
+        (lambda: tf.nn.sampled_softmax_loss(), "PartialFC"),
+        (lambda: tf.contrib.losses.metric_learning.cluster_loss(), "triplet_semihard_loss"),
+        (lambda: tf.TensorArray(tf.float32, 3), "tf.stack"),
+        (lambda: tf.math.no_such_thing, "tf.math.no_such_thing"),
+    ],
+)
+def test_mistakes_are_named(wrong, message):
+    with pytest.raises(
+        (ValueError, TypeError, RuntimeError, NotImplementedError, AttributeError), match=message
+    ):
+        wrong()
+
+
+def test_a_label_out_of_range_is_nan_where_it_cannot_be_seen():
+    function = autodiff.compiled(tf.nn.sparse_softmax_cross_entropy_with_logits)
+    logits = ops.convert_to_tensor([[1.0, 2.0], [1.0, 2.0]])
+    found = numbers(function(labels=ops.convert_to_tensor([2, 1]), logits=logits))
+    assert np.isnan(found[0]) and np.isfinite(found[1])
