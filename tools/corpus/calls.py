@@ -5,13 +5,18 @@ Runs on Python 3.7 too. A plan is plain data: arrays are kept beside it and name
 
 import json
 import linecache
+import sys
+import types
 
 import numpy as np
 
 
 def load(source, given=None):
     """The names of the module that the file `source` holds."""
-    names = dict(given or {}, __name__="corpus_definition")
+    module = types.ModuleType("corpus_definition")
+    sys.modules[module.__name__] = module  # where tracers look for the names of a function
+    names = vars(module)
+    names.update(given or {})
     with open(source) as file:
         text = file.read()
     linecache.checkcache(source)
@@ -21,14 +26,17 @@ def load(source, given=None):
 
 def bind(plan, names, tensors, constants):
     """The callable of the plan and its arguments."""
+    positional, named = decode(plan["call"], tensors, constants)
+    return made(plan, names, tensors, constants), positional, named
+
+
+def made(plan, names, tensors, constants):
+    """The callable of the plan: the definition, or what it constructs."""
     target = names[plan["name"]]
     for given in plan["construct"]:
         positional, named = decode(given, tensors, constants)
         target = target(*positional, **named)
-    if plan["method"]:
-        target = getattr(target, plan["method"])
-    positional, named = decode(plan["call"], tensors, constants)
-    return target, positional, named
+    return getattr(target, plan["method"]) if plan["method"] else target
 
 
 def encode(value, tensors, constants, as_tensor):

@@ -24,6 +24,10 @@ def _module(name: str) -> Any:
         raise ImportError(f"compat has no module {name}") from error
 
 
+for _name in ("K", "tf1", "keras2"):
+    _module(_name)  # loaded once, too
+
+
 def _compat(where: str, path: str) -> Any:
     """What an import statement redirected to `where` binds."""
     found = _module(where)
@@ -80,7 +84,7 @@ def _eager(plan: Any, names: Any, arrays: dict[str, list[np.ndarray]]) -> dict[s
     result = {"executes": True, "value": _verdict(plan, output, arrays["output"])}
 
     def function(*given: Any) -> Any:
-        target, positional, named = calls.bind(plan, module, list(given), constants)
+        positional, named = calls.decode(plan["call"], given, constants)
         return [ops.convert_to_tensor(x) for x in _leaves(target(*positional, **named))]
 
     result["compiled"] = _attempt(
