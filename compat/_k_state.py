@@ -266,7 +266,7 @@ def function(
     flat = tree.flatten(outputs)
     deferred = next((x for x in flat if isinstance(x, Deferred)), None)
     if deferred is not None:
-        return deferred.function(inputs, outputs, updates)  # type: ignore[attr-defined]
+        return deferred.function(inputs, outputs, updates)
     if kwargs:
         raise ValueError(f"A session takes these, and there is none here: {sorted(kwargs)}.")
     given = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
@@ -299,7 +299,7 @@ def function(
 def gradients(loss: Any, variables: Any) -> Any:
     """Of nodes of a TF1 graph (`portable_losses.compat.tf1`). Tensors remember no way back."""
     if isinstance(loss, Deferred):
-        return loss.gradients(variables)  # type: ignore[attr-defined]
+        return loss.gradients(variables)
     raise ValueError(
         "`K.gradients` needs a graph, and this loss is "
         + (
