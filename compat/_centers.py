@@ -34,7 +34,7 @@ def count_step(steps: Any, labels: Any) -> None:
     if len(labels.shape) == 1 or labels.shape[1] == 1:  # an id out of range counts for no class
         flat = ops.cast(ops.reshape(labels, (-1,)), "int32")
         ones = ops.logical_and(ones, ops.equal(flat, ids))
-    _backend.add_rows(steps, ids, ops.cast(ones, steps.dtype))
+    _backend.add_rows(steps, ids, ops.cast(ops.expand_dims(ones, 1), steps.dtype))
 
 
 def unit(x: Any) -> Any:

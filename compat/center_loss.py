@@ -224,7 +224,7 @@ class CenterLoss(keras.layers.Layer):
         if self.update == "ema":
             self.steps = self.add_weight(
                 name="steps",
-                shape=(self.num_classes,),
+                shape=(self.num_classes, 1),
                 initializer="zeros",
                 trainable=False,
                 dtype=self.loss.state_dtype,
@@ -262,7 +262,7 @@ class CenterLoss(keras.layers.Layer):
             kept = ops.power(ops.cast(self.alpha, x.dtype), steps)
             # Compilers make (1 + 1e-8) - kept, which is 1 - kept, of 1 - kept + 1e-8, and 0 / 0
             # where there was no step; a maximum they leave alone, and it is the same number.
-            rows = rows / ops.expand_dims(ops.maximum(1 - kept, 1e-8), -1)
+            rows = rows / ops.maximum(1 - kept, 1e-8)
         if self.variant == "angular":
             return -ops.sum(_centers.unit(x) * _centers.unit(rows), axis=-1), 0.0
         term: Any = 0.0

@@ -74,13 +74,11 @@ class Model(OldTraining, keras.Model):
 class FunctionalModel(Model, Functional):
     """What `Model(inputs, outputs)` makes."""
 
-    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
-        self.__dict__["seen"] = ()  # the metrics of this step, from `call` to `compute_loss`
-        super(OldTraining, self).__init__(inputs, outputs, name=name, **kwargs)
-        self.added_losses: list[Any] = []
-        self.added_metrics: list[Any] = []
-        self.trackers: list[Any] = []
-        self.whole: Any = None
+    __init__ = Functional.__init__  # by which Keras knows that it can make such a model again
+    added_losses: tuple[Any, ...] = ()
+    added_metrics: tuple[Any, ...] = ()
+    trackers: tuple[Any, ...] = ()
+    seen: tuple[Any, ...] = ()  # the metrics of this step, from `call` to `compute_loss`
 
     def add_loss(self, losses: Any, **kwargs: Any) -> None:
         """A tensor made from the model's inputs and layers, one number, or a list of such."""
@@ -99,7 +97,7 @@ class FunctionalModel(Model, Functional):
                     "A loss that is added must be one number. Received a tensor of shape "
                     f"{tuple(tensor.shape)}. Average it, such as keras.ops.mean(tensor)."
                 )
-        self.added_losses.extend(tensors)
+        self.added_losses = (*self.added_losses, *tensors)
         self._join()
 
     def add_metric(self, value: Any, name: str | None = None, aggregation: str = "mean") -> None:
@@ -110,17 +108,21 @@ class FunctionalModel(Model, Functional):
                 f"Received: {value!r}, name={name!r}, aggregation={aggregation!r}. For another "
                 "metric, write one and give it to compile."
             )
-        self.added_metrics.append(value)
-        self.trackers.append(keras.metrics.Mean(name=name))
+        self.added_metrics = (*self.added_metrics, value)
+        self.trackers = (*self.trackers, keras.metrics.Mean(name=name))
         self._join()
 
     def _join(self) -> None:
         """One graph of the outputs and all that is added, so that nothing is computed twice."""
         outputs = [self.output, list(self.added_losses), list(self.added_metrics)]
         self.whole = keras.Model(self.input, outputs, name=f"{self.name}_whole")
+        if not any(
+            layer is self.whole for layer in self._layers
+        ):  # Keras before 3.10 keeps a list of its own there
+            self._layers.append(self.whole)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        if self.whole is None:
+        if not self.added_losses and not self.added_metrics:
             return super().call(inputs, training=training, mask=mask)
         outputs, losses, metrics = self.whole.call(inputs, training=training, mask=mask)
         for value in losses:
@@ -129,14 +131,14 @@ class FunctionalModel(Model, Functional):
         return outputs
 
     def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
-        seen, self.__dict__["seen"] = self.__dict__["seen"], ()
+        seen, self.__dict__["seen"] = self.seen, ()
         for tracker, value in zip(self.trackers, seen, strict=False):
             tracker.update_state(value)
         return super().compute_loss(*args, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        if self.whole is None:
+        if not self.added_losses and not self.added_metrics:
             return config
         names = [tracker.name for tracker in self.trackers]
         return {"whole": self.whole.get_config(), "metrics": names, "name": self.name}

@@ -71,7 +71,8 @@ def test_steps(name: str):
     for i in (0, 1, 3, 6):
         twin.centers.assign(seen[i])
         if name == "ema":
-            twin.steps.assign([np.isin(g["labels"][:i], c).any(1)[:TRAIN].sum() for c in range(4)])
+            taken = [[np.isin(g["labels"][:i], c).any(1)[:TRAIN].sum()] for c in range(4)]
+            twin.steps.assign(taken)
         slope = autodiff.gradient(
             lambda p, t=g["labels"][i]: twin(t, p, training=False), g["features"][i]
         )

