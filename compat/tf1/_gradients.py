@@ -15,7 +15,7 @@ from ._computed import GATHERS, Computed
 from ._graph import Graph, Node, Operation, get_default_graph
 from ._run import Frame, Ref
 from ._sources import Identity, as_node
-from ._variables import Variable, Write
+from ._variables import Write
 
 _STOPS = {"tf.stop_gradient", "K.stop_gradient", "tf.one_hot", "tf.argmax", "tf.sign", "tf.round"}
 # Whose gradient needs no value, and whose needs the arguments but not the result: TF1 then runs

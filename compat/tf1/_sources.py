@@ -102,10 +102,10 @@ def constant(
 
 def as_array(value: Any, dtype: Any = None) -> np.ndarray:
     """Numbers with the dtype TF gives them: float32 and int32 for Python's own."""
+    if keras.ops.is_tensor(value):
+        value = np.asarray(keras.ops.convert_to_numpy(value))
     if dtype is not None:
         return np.asarray(value, None if as_name(dtype) == "bfloat16" else as_name(dtype))
-    if keras.ops.is_tensor(value):
-        return np.asarray(keras.ops.convert_to_numpy(value))
     found = np.asarray(value)
     if not isinstance(value, np.ndarray | np.generic):
         narrow = {"f": "float32", "i": "int32"}.get(found.dtype.kind)

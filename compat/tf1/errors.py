@@ -1,5 +1,7 @@
 """`tf.errors`: what a run of a graph raises. Each is a ValueError too."""
 
+import difflib
+from types import ModuleType
 from typing import Any
 
 
@@ -33,3 +35,11 @@ class InaccessibleTensorError(OpError):
 
 class OperatorNotAllowedInGraphError(TypeError):
     """Python asked a node for a value that it only has in a run."""
+
+
+def missing(module: ModuleType, prefix: str, name: str) -> str:
+    """What to say of a name that is not there: those that are close."""
+    there = [found for found in vars(module) if found[0] != "_"]
+    close = difflib.get_close_matches(name, there, 3)
+    hint = f" Did you mean {' or '.join(f'{prefix}.{match}' for match in close)}?" if close else ""
+    return f"portable_losses.compat.tf1 has no {prefix}.{name}.{hint}"

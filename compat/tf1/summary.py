@@ -1,10 +1,12 @@
 """`tf.summary`: accepted and kept by name, so that programs run; `FileWriter` writes nothing."""
 
+import sys
 from typing import Any
 
 from ._graph import Node, get_default_graph
 from ._sources import as_node, constant, identity
 from ._variables import GraphKeys
+from .errors import missing
 
 
 class Summary(dict[str, Any]):
@@ -79,3 +81,7 @@ class FileWriter:
         pass
 
     close = reopen = flush
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(missing(sys.modules[__name__], "tf.summary", name))

@@ -1,6 +1,7 @@
 """`tf.train`: optimizers, moving averages, the global step, `Saver`."""
 
 import os
+import sys
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ from ._optimizers import (
     RMSPropOptimizer as RMSPropOptimizer,
 )
 from ._variables import GraphKeys, Variable, global_variables
-from .errors import NotFoundError
+from .errors import NotFoundError, missing
 
 piecewise_constant_decay = piecewise_constant
 
@@ -170,3 +171,7 @@ class Coordinator:
 def start_queue_runners(*_: Any, **__: Any) -> list[Any]:
     """`tf.train.start_queue_runners`: there are no queues."""
     return []
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(missing(sys.modules[__name__], "tf.train", name))

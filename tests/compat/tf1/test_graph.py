@@ -168,6 +168,8 @@ def test_errors_name_the_node_and_the_line():
         np.sum(np.asarray(v))
     with pytest.raises(AttributeError, match=r"no tf.reduce_sums. Did you mean tf.reduce_sum"):
         tf.reduce_sums  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no tf\.train\.AdamOptimiser\. Did you mean"):
+        tf.train.AdamOptimiser  # noqa: B018
 
 
 def test_only_what_is_asked_for_runs_and_once():
@@ -190,6 +192,18 @@ def test_where_no_edge_says_reads_come_before_writes():
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         assert session.run([late, second, first, v]) == [0.0, 5.0, 5.0, 5.0]
+
+
+def test_resource_variables():
+    """As TensorFlow 1.15 has it: gathering from the result of an update does not run it."""
+    for use_resource, expected in ((False, [1.0, 3.0, 7.0]), (True, [0.0, 0.0, 0.0])):
+        with tf.Graph().as_default(), tf.Session() as session:
+            start = tf.zeros_initializer()
+            v = tf.get_variable("v", [2], initializer=start, use_resource=use_resource)
+            update = tf.scatter_add(v, [0], tf.gather(v, [0]) + 1.0)
+            again = tf.gather(update, [0])
+            session.run(tf.global_variables_initializer())
+            assert [session.run(again)[0] for _ in range(3)] == expected
 
 
 def test_sessions_have_values_of_their_own():
@@ -359,6 +373,7 @@ def test_variables_of_keras_in_a_graph():
         session.run(tf.assign(weight, x), {x: [5.0, 6.0]})
         assert keras.ops.convert_to_numpy(weight).tolist() == [5.0, 6.0]
         call = total.function([x], [total, x * 2.0], [(weight, x)])
+        tf.assign(weight, keras.ops.convert_to_tensor(weight) * 2.0)  # a tensor is a number
         found = call([np.array([1.0, 2.0])])
         assert found[0] == 17.0 and keras.ops.convert_to_numpy(weight).tolist() == [1.0, 2.0]
 
