@@ -157,7 +157,7 @@ def through_compat(ctx: Context, ref: Reference, unknown: set[str]) -> None:
         or symbol.rpartition(".")[0] in tables.calls()
         or kind_of(symbol) in ("X", "G")
         or symbol in ("tf.newaxis", "tf.Tensor")
-        or symbol.partition("tf.")[2].split(".")[0] in DTYPES
+        or symbol.removeprefix("tf.").removeprefix("dtypes.").partition(".")[0] in DTYPES
     )
     if not known or ref.symbol in ("tf", "K"):
         if ref.symbol not in unknown and root == "tf":

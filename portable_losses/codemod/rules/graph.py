@@ -58,6 +58,11 @@ def apply(ctx: Context) -> None:
         elif symbol in ("tf.py_func", "tf.py_function", "tf.numpy_function"):
             text = "Python called on tensors does not compile: write it with keras.ops."
             ctx.find(ref.node, "python function", text, CHECK)
+    for chain in ctx.names.chains.values():  # rewritten before
+        scope = chain.scope.find(chain.parts[0])
+        for binding in scope.bindings[chain.parts[0]] if scope else ():
+            if (binding.module or "").startswith("portable_losses.compat.tf1"):
+                ctx.graph.add(ctx.definition(chain.node))
     if ctx.target == "compat":
         ctx.graph |= {ref.definition for ref in ctx.references}
         return

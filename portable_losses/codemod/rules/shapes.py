@@ -8,15 +8,18 @@ NAMES = ("get_shape", "as_list", "value", "ndims", "rank")
 
 
 def apply(ctx: Context) -> None:
+    # Where no old name is used the shape may be one of another library.
+    places = {ref.definition for ref in ctx.references if ref.symbol[:2] in ("K.", "tf")}
     for node in (*ctx.all(cst.Call), *ctx.all(cst.Attribute)):
-        _one(ctx, node)
+        if ctx.definition(node) in places - ctx.graph:
+            _one(ctx, node)
 
 
 def _one(ctx: Context, node: cst.Call | cst.Attribute) -> None:
     name = node.attr.value if isinstance(node, cst.Attribute) else ""
     if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
         name = node.func.attr.value
-    if name not in NAMES or ctx.definition(node) in ctx.graph:
+    if name not in NAMES:
         return
     if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and not node.args:
         value = node.func.value
