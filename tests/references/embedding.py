@@ -63,7 +63,7 @@ def mean_of_positives(positive, negative, temperature):
     return np.mean([whole - s / temperature for s in positive]), 1
 
 
-def supcon(labels, x, temperature=0.1, block_size=None, ref_labels=None, ref_x=None, seen=None):
+def supcon(labels, x, temperature=0.1, ref_labels=None, ref_x=None, seen=None, block_size=None):
     """P. Khosla et al., NeurIPS 2020, equation 2, of which the mean is taken over the anchors
     that have a positive."""
     rows = [
