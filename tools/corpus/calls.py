@@ -3,6 +3,7 @@
 Runs on Python 3.7 too. A plan is plain data: arrays are kept beside it and named by position.
 """
 
+import itertools
 import json
 import linecache
 import sys
@@ -10,11 +11,14 @@ import types
 
 import numpy as np
 
+_NUMBERS = itertools.count()
+
 
 def load(source, given=None):
     """The names of the module that the file `source` holds."""
-    module = types.ModuleType("corpus_definition")
-    sys.modules[module.__name__] = module  # where tracers look for the names of a function
+    # Where tracers look for the names of a function; they keep what they once found by its name.
+    module = types.ModuleType(f"corpus_definition_{next(_NUMBERS)}")
+    sys.modules[module.__name__] = module
     names = vars(module)
     names.update(given or {})
     with open(source) as file:
@@ -160,6 +164,12 @@ def _slopes(tf, fetches, by):
         return []
     slopes = tf.gradients(tf.reduce_sum(first), by)
     return [tf.zeros_like(x) if s is None else tf.convert_to_tensor(s) for s, x in zip(slopes, by)]  # noqa: B905
+
+
+def told(error):
+    """The line of an error that says what happened: where the first one only leads in, the last."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
+    return (lines[-1] if lines[0].endswith(":") else lines[0])[:300]
 
 
 class NotALoss(Exception):

@@ -225,6 +225,8 @@ def _place(name: str) -> tuple[str, str]:
     if parts[:1] == ["backend"]:
         parts = parts[2:] if parts[1:2] == ["tensorflow_backend"] else parts[1:]
         return "K", ".".join(parts)
+    if parts[:1] == ["engine"] and len(parts) == 3:  # keras.engine.topology.Layer
+        parts = ["layers", parts[2]]
     return "keras2", ".".join(parts)
 
 

@@ -132,8 +132,7 @@ def _attempt(function: Any) -> Any:
     except TimeoutError:
         raise
     except Exception as error:
-        text = (str(error).strip() or "no message").splitlines()[0]
-        return f"{type(error).__name__}: {text[:300]}"
+        return f"{type(error).__name__}: {calls.told(error)}"
 
 
 def _verdict(plan: Any, found: Any, expected: Any, **tolerance: float) -> str:

@@ -15,7 +15,12 @@ Result = dict[str, Any]
 REASONS = (
     (r"No module named|relative import|compat\.keras2 has no (src|engine)", "{missing}"),
     (r"process ended|more than \d+ seconds", "takes too long, or ends the process"),
-    (r"depends on values", "the shape of a result depends on values"),
+    (r"depends on values|data-dependent output", "the shape of a result depends on values"),
+    (r"TracerBool|Data-dependent branching|as a Python `?bool", "Python's `if` on a tensor"),
+    (
+        r"only integers, slices|Concretization|static integers|TracerInteger",
+        "a size that is traced",
+    ),
     (r"object has no attribute '(get_shape|as_list|rank|ndims)'", "asks a tensor for `{0}`"),
     (r"compat\.(\w+) has no ([\w.]+)", "`compat.{0}` has no `{1}`"),
     (r"module '(?:portable_losses\.)?([\w.]+)' has no attribute '(\w+)'", "`{0}` has no `{1}`"),
@@ -50,15 +55,27 @@ def _lines(work: Path) -> Iterator[str]:
         counts = [sum(test(r) for k in run if (r := rs.get(k))) for rs in found.values()]
         yield f"| {name} | " + " | ".join(map(str, counts)) + " |"
     yield ""
-    yield "| does not execute, or differs | " + " | ".join(found) + " |"
-    yield "|---|" + "--:|" * len(found)
-    table: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
-    for backend, rs in found.items():
-        for key in run:
-            if (why := reason(rs.get(key, {"error": "not run"}))) is not None:
-                table[why][backend] += 1
-    for why, counter in sorted(table.items(), key=lambda item: (-max(item[1].values()), item[0])):
-        yield f"| {why} | " + " | ".join(str(counter[b]) for b in found) + " |"
+    for title, test in (("does not execute, or differs", reason), ("is not compiled", untraced)):
+        table: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+        for backend, rs in found.items():
+            for key in run:
+                if (why := test(rs.get(key, {"error": "not run"}))) is not None:
+                    table[why][backend] += 1
+        yield f"| {title} | " + " | ".join(found) + " |"
+        yield "|---|" + "--:|" * len(found)
+        for why, counter in sorted(table.items(), key=lambda i: (-max(i[1].values()), i[0])):
+            yield f"| {why} | " + " | ".join(str(counter[b]) for b in found) + " |"
+        yield ""
+    yield "| definition | why | where |"
+    yield "|---|---|---|"
+    for key in run:
+        whys = {
+            b: why for b, rs in found.items() if (why := reason(rs.get(key, {"error": "not run"})))
+        }
+        for why in sorted(set(whys.values())):
+            where = [b for b in whys if whys[b] == why]
+            file, name = key.split("/", 1)[1].split("::")
+            yield f"| `{name}` of `{file}` | {why} | {', '.join(where)} |"
 
 
 def executes(result: Result) -> bool:
@@ -92,11 +109,21 @@ def reason(result: Result) -> str | None:
     if executes(result):
         return "other numbers"
     error = result["error"]
-    text = error if isinstance(error, str) else f"{error['type']}: {error['text']}"
+    return _words(error if isinstance(error, str) else f"{error['type']}: {error['text']}")
+
+
+def untraced(result: Result) -> str | None:
+    """Why a definition that agrees is not compiled."""
+    if not agrees(result) or not result.get("compiled"):
+        return None
+    return _words(result["compiled"])
+
+
+def _words(text: str) -> str:
     for pattern, words in REASONS:
         if match := re.search(pattern, text):
             if words == "{missing}":
                 module = re.search(r"No module named '([\w]+)", text)
                 return f"needs `{module[1]}`" if module else "needs another module of its project"
             return words.format(*match.groups())
-    return "other: " + re.sub(r"[|`]", "", text.split(":")[0])
+    return "other: " + re.sub(r"[|`]", "", text)[:60]

@@ -81,12 +81,11 @@ def report(results, job, **found):
 def explain(error):
     """The last line of an error and where in the definition it arose."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "/sources/" in f.filename]
-    lines = (str(error).strip() or "no message").splitlines()
-    lines = [line for line in lines if line.strip()]
-    text = lines[0] if not lines[0].rstrip().endswith(":") else lines[-1]
+    from corpus.calls import told
+
     return {
         "type": type(error).__name__,
-        "text": text.strip()[:300],
+        "text": told(error),
         "line": frames[-1].line[:200] if frames and frames[-1].line else "",
     }
 
