@@ -215,6 +215,11 @@ def one_hot(
 ) -> Any:
     """`tf.one_hot`: a row of `off_value` for an index out of range."""
     ids, depth = tensor(indices), size(depth)
+    if "int" not in dtype_of(ids):
+        raise TypeError(
+            "tf.one_hot takes integers, as TensorFlow does. Received: indices of dtype "
+            f"{dtype_of(ids)}. Write tf.one_hot(tf.cast(indices, tf.int32), depth)."
+        )
     if dtype is None:
         given = [dtype_of(tensor(v)) for v in (on_value, off_value) if v is not None]
         dtype = given[0] if given else "float32"

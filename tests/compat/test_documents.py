@@ -11,7 +11,7 @@ import pytest
 
 # In the texts: `import tensorflow as tf`, `from tensorflow import keras`, `from tensorflow.keras
 # import layers`, `from tensorflow.keras import backend as K`.
-import tests.compat._tf as tf  # `portable_losses.compat.tf1`, as soon as it is there
+import portable_losses.compat.tf1 as tf
 from portable_losses.compat import K
 from portable_losses.compat import keras2 as keras
 from portable_losses.compat.keras2 import layers
