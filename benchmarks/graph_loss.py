@@ -1,9 +1,9 @@
-"""What a TF1 center loss costs as `GraphLoss` and in a session: `python -m benchmarks.graph_loss`.
+"""What a TF1 center loss costs in `fit` and in a session: `python -m benchmarks.graph_loss`.
 
-A step is loss, gradient by the features and update of the centers, for a batch of 256 x 128. In `fit` it
-is measured beside our own `CenterLoss`; in a session, with the features and labels fed. Every figure
-comes from a process of its own. `--tf1 FILE` adds the figures that benchmarks/center_update_tf1.py
-wrote on the same machine.
+A step is loss, gradient by the features and update of the centers, for a batch of 256 x 128. In
+`fit` it is measured as `GraphLoss`, beside our own `CenterLoss`; in a session, with the features
+and labels fed. Every figure comes from a process of its own. `--tf1 FILE` adds the figures that
+benchmarks/center_update_tf1.py wrote on the same machine.
 """
 
 import argparse

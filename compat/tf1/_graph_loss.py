@@ -215,8 +215,9 @@ class GraphLoss(StatefulLoss):
         except Exception as error:
             error.add_note(
                 f"Raised while {self.function_name!r} was called to make its variables, with "
-                f"labels of shape {(None, *label)} and dtype {self.label_dtype}, and predictions "
-                f"of shape {tuple(y_pred_shape)}. `label_shape` and `label_dtype` say what labels are."
+                f"labels of shape {(None, *label)}, dtype {self.label_dtype}, predictions "
+                f"of shape {tuple(y_pred_shape)}. `label_shape` and `label_dtype` say what "
+                "labels are."
             )
             raise
         for name, variable in trace.variables.items():
@@ -288,7 +289,8 @@ class GraphLoss(StatefulLoss):
         training: bool = False,
     ) -> Any:
         trace = self._trace_of(y_true, y_pred)
-        if trace.loss.shape.ndims != 0:
+        weighed = sample_weight is not None or y_pred_mask is not None
+        if trace.loss.shape.ndims or (trace.loss.shape.ndims is None and weighed):
             return super().call(y_true, y_pred, sample_weight, y_pred_mask, training=training)
         for what, given in (("sample_weight", sample_weight), ("a mask", y_pred_mask)):
             if given is not None:
@@ -299,7 +301,10 @@ class GraphLoss(StatefulLoss):
         y_pred = ops.cast(y_pred, self.state_dtype)
         if training:
             self._require_tracked(y_pred)
-        return ops.cast(self._run(trace, y_true, y_pred, training), self.compute_dtype)
+        value = ops.cast(self._run(trace, y_true, y_pred, training), self.compute_dtype)
+        if not value.shape or self.reduction in (None, "none"):
+            return value
+        return ops.sum(value) if self.reduction == "sum" else ops.mean(value)
 
     def compute_values(self, y_true: Any, y_pred: Any, counted: Any, training: bool) -> Any:
         return self._run(self._trace_of(y_true, y_pred), y_true, y_pred, training)

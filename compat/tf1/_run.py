@@ -282,9 +282,19 @@ class Values:
 
 
 def take_rows(table: Any, rows: Any) -> Any:
-    """`table[rows]`, for rows of any shape."""
+    """`table[rows]`, for rows of any shape; NaN for an index out of range that the backend does
+    not see in a compiled run."""
+    dtype = str(keras.backend.standardize_dtype(rows.dtype))
+    if "int" not in dtype:
+        raise TypeError(f"Rows are taken by integers. Received: dtype {dtype}. Use tf.cast.")
+    if dtype not in ("int32", "int64"):
+        rows = keras.ops.cast(rows, "int32")
+    flat = rows if len(rows.shape) == 1 else keras.ops.reshape(rows, (-1,))
+    found = _backend.take_rows(table, flat)
+    if "float" in str(keras.backend.standardize_dtype(found.dtype)):
+        valid = keras.ops.logical_and(flat >= 0, flat < table.shape[0])
+        valid = keras.ops.reshape(valid, (-1,) + (1,) * (len(table.shape) - 1))
+        found = keras.ops.where(valid, found, float("nan"))
     if len(rows.shape) == 1:
-        return _backend.take_rows(table, rows)
-    flat = _backend.take_rows(table, keras.ops.reshape(rows, (-1,)))
-    shape = (*keras.ops.shape(rows), *table.shape[1:])
-    return keras.ops.reshape(flat, shape)
+        return found
+    return keras.ops.reshape(found, (*keras.ops.shape(rows), *table.shape[1:]))

@@ -1,8 +1,8 @@
 """TF1 programs: every way in which old code writes, wires and updates center loss.
 
 Each function takes `tf`, so that one and the same text runs in TensorFlow 1.15, where
-record_tf1_programs.py records it, and in `portable_losses.compat.tf1` (tests/compat/tf1). Nothing is
-imported, and all is Python 3.7.
+record_tf1_programs.py records it, and in `portable_losses.compat.tf1` (tests/compat/tf1). Nothing
+is imported, and all is Python 3.7.
 
 A loss is `loss(tf, labels, features)`: ids `(N,)` and features `(N, D)`; it returns what the old
 function returned, the loss first.

@@ -249,6 +249,19 @@ def test_rows_that_come_twice():
         tf.assign(v, np.ones((2, 2), "float32"))
 
 
+def test_rows_that_are_not_there():
+    v = tf.Variable(np.ones((3, 2), "float32"))
+    rows = tf.placeholder(tf.int32, [None, 1])
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        assert session.run(tf.gather(v, rows), {rows: [[0], [2]]}).shape == (2, 1, 2)
+        try:
+            found = session.run(tf.gather(v, rows), {rows: [[0], [3], [-1]]})
+        except Exception:  # as TF1 did on the CPU
+            return
+        assert np.isnan(found[1:]).all() and (found[0] == 1).all()
+
+
 def test_branches_and_loops():
     p = tf.placeholder(tf.bool, [])
     x = tf.placeholder(tf.float32, [3])

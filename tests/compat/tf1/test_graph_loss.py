@@ -65,6 +65,17 @@ def test_it_is_our_center_loss():
     assert not theirs.trainable_variables and len(theirs.non_trainable_variables) == 1
 
 
+def test_labels_of_another_kind_come_in_fit():
+    """Variables were made for ids `(N,)`, int32; the graph for others is made inside a step."""
+    for labels in (LABELS.astype("int64"), LABELS[:, None].astype("uint8")):
+        loss = tf.GraphLoss(center_loss)
+        model = model_of(loss)
+        model.fit(FEATURES, labels, batch_size=4, verbose=0)
+        expected = tf.GraphLoss(center_loss)
+        expected(LABELS, FEATURES, training=True)
+        np.testing.assert_allclose(centers_of(loss), centers_of(expected), rtol=1e-6)
+
+
 def test_evaluation_leaves_the_state_alone_unless_it_is_asked():
     loss = tf.GraphLoss(center_loss)
     value = float(loss(LABELS, FEATURES, training=False))
