@@ -93,11 +93,13 @@ def render(
 
 def function(row: Row, names: Callable[[str], str]) -> cst.BaseExpression:
     """The new function itself, without a call."""
-    template = _template(row.new.replace("(*)", "()"))
-    assert isinstance(template, cst.Call)
-    renamed = template.func.visit(_Fill((), {}, names, "'"))
-    assert isinstance(renamed, cst.BaseExpression)
-    return renamed
+    root, dot, rest = row.new.partition("(")[0].partition(".")
+    return _dotted(f"{names(root) if root in ('ops', 'keras') else root}{dot}{rest}")
+
+
+@functools.cache
+def _dotted(text: str) -> cst.BaseExpression:
+    return cst.parse_expression(text)
 
 
 def _arguments(

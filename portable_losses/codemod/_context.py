@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper, PositionProvider
 
 from portable_losses.codemod import _names, tables
+from portable_losses.codemod._lines import lines_of
 from portable_losses.codemod._result import NOTE, Finding
 from portable_losses.codemod._scope import MODULE as MODULE
 from portable_losses.codemod._scope import Binding, Chain, Names
@@ -213,15 +213,8 @@ class Context:
     def findings(self) -> list[Finding]:
         if not self.found:
             return []
-        lines = self.lines()
-        return sorted({Finding(lines(node), *rest) for node, *rest in self.found})
-
-    def lines(self) -> Callable[[cst.CSTNode], int]:
-        if not hasattr(self, "_positions"):
-            wrapper = MetadataWrapper(self.module, unsafe_skip_copy=True)
-            self._positions = wrapper.resolve(PositionProvider)
-        positions = self._positions
-        return lambda node: positions[node].start.line if node in positions else 1
+        lines = lines_of(self.module, (node for node, *_ in self.found))
+        return sorted({Finding(lines[node], *rest) for node, *rest in self.found})
 
     # What it needs --------------------------------------------------------------------------
 

@@ -128,7 +128,7 @@ def _status(ctx: Context) -> dict[str, str]:
 
 def _changes(old: str, new: str) -> list[Change]:
     before, after = old.splitlines(), new.splitlines()
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    matcher = difflib.SequenceMatcher(None, before, after)
     return [
         Change(i1 + 1, "\n".join(before[i1:i2]), "\n".join(after[j1:j2]))
         for tag, i1, i2, j1, j2 in matcher.get_opcodes()

@@ -58,7 +58,7 @@ def recognise(ctx: Context, function: cst.FunctionDef) -> Variant | None:
         rule,
         reduction,
         _runs(ctx, function, flow, update),
-        _initializer(centers),
+        _initializer(centers, flow, function),
         factor,
     )
 
@@ -147,12 +147,15 @@ def _classes(centers: Formula) -> str | None:
     return as_code(shape[1])
 
 
-def _initializer(centers: Formula) -> str:
+def _initializer(centers: Formula, flow: Flow, function: cst.FunctionDef) -> str:
     """What the centers start with, as code where it is not zeros; "?" where it is not known."""
     keywords = dict(centers[3])
     start = keywords.get("initializer")
     if centers[1] == "K.zeros" or (start is None and centers[1] == "tf.Variable"):
         return "" if mentions(centers, "tf.zeros") or centers[1] == "K.zeros" else "?"
+    for param in function.params.params:  # an argument counts by its default
+        if start == ("name", param.name.value) and param.default is not None:
+            start = flow.formula(param.default)
     if start is None:
         return "glorot_uniform"  # the default of tf.get_variable
     text = str(start)
@@ -263,6 +266,7 @@ def _factory(
         f'{scale}{end}"""\n'
         f"    return {layer}({', '.join(str(s) for s in settings)})\n"
     )
+    text = text.replace("\n", ctx.module.default_newline)  # those in the docstring too
     made = cst.parse_module(text, config=ctx.module.config_for_parsing).body[0]
     blank = [cst.EmptyLine(indent=False), cst.EmptyLine(indent=False)]
     made = made.with_changes(leading_lines=blank)
