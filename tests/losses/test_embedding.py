@@ -128,17 +128,18 @@ def test_weights_of_circle_may_be_constant(settings, batch):
     np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-5)
 
 
+@pytest.mark.skipif(not hasattr(keras.losses, "Circle"), reason="this Keras has none")
 @pytest.mark.parametrize("y", [[0, 0, 1, 1, 2, 2], [0, 0, 1, 2, 1, 0], [0] * N], ids=str)
 def test_circle_is_that_of_keras(y, batch):
     y, x = np.array(y, "int32"), batch[1]
     x = x / np.linalg.norm(x, axis=1, keepdims=True)
-    slopes = [
+    ours, theirs = (
         autodiff.gradient(lambda p, loss=loss: loss(y, p), x)
         for loss in (losses.Circle(constant_weights=False), keras.losses.Circle())
-    ]
+    )
     # Ours is by what goes into the normalisation, so that nothing of it points outwards.
-    slopes[1] -= np.sum(slopes[1] * x, axis=1, keepdims=True) * x
-    np.testing.assert_allclose(*slopes, rtol=1e-4, atol=1e-4)
+    theirs = theirs - np.sum(theirs * x, axis=1, keepdims=True) * x
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
     values = (losses.Circle()(y, x), keras.losses.Circle()(y, x))
     np.testing.assert_allclose(*map(ops.convert_to_numpy, values), rtol=1e-5)
 
