@@ -20,7 +20,10 @@ def map_fn(fn: Callable[..., Any], elems: Any, name: str | None = None, dtype: A
     return tree.map_structure(lambda x: cast(x, dtype_name(dtype)), found)
 
 
-def _fold(fn: Callable[..., Any], elems: Any, initializer: Any, reverse: bool) -> Any:
+def _scan(
+    fn: Callable[..., Any], elems: Any, initializer: Any, reverse: bool
+) -> tuple[Any, Any, Any]:
+    """Where it starts, its last result, and all of them; None where there are none."""
     elems = tree.map_structure(tensor, elems)
     if initializer is None:
         first = -1 if reverse else 0
@@ -30,13 +33,25 @@ def _fold(fn: Callable[..., Any], elems: Any, initializer: Any, reverse: bool) -
         initializer = tree.map_structure(tensor, initializer)
     length = tree.flatten(elems)[0].shape[0]
     if length == 0:
-        return initializer
+        return initializer, initializer, None
 
     def step(carry: Any, x: Any) -> tuple[Any, Any]:
         new = tree.map_structure(tensor, fn(carry, x))
         return new, new
 
-    return ops.scan(step, initializer, elems, reverse=reverse)[0]
+    return (initializer, *ops.scan(step, initializer, elems, reverse=reverse))
+
+
+def scan(fn: Callable[..., Any], elems: Any, initializer: Any, reverse: bool) -> Any:
+    """All results of a fold; the first element is one where it starts the fold."""
+    start, _, found = _scan(fn, elems, initializer, reverse)
+    if initializer is not None:
+        return found
+    start = tree.map_structure(lambda x: ops.expand_dims(x, 0), start)
+    if found is None:
+        return start
+    parts = (found, start) if reverse else (start, found)
+    return tree.map_structure(lambda *x: ops.concatenate(x, axis=0), *parts)
 
 
 @operation("K.foldl")
@@ -44,7 +59,7 @@ def foldl(
     fn: Callable[..., Any], elems: Any, initializer: Any = None, name: str | None = None
 ) -> Any:
     """`fn(fn(fn(initializer, x₀), x₁), …)`; without an initializer it begins with `x₀`."""
-    return _fold(fn, elems, initializer, reverse=False)
+    return _scan(fn, elems, initializer, reverse=False)[1]
 
 
 @operation("K.foldr")
@@ -52,7 +67,7 @@ def foldr(
     fn: Callable[..., Any], elems: Any, initializer: Any = None, name: str | None = None
 ) -> Any:
     """As `foldl`, from the last entry to the first."""
-    return _fold(fn, elems, initializer, reverse=True)
+    return _scan(fn, elems, initializer, reverse=True)[1]
 
 
 def _swapped(x: Any) -> Any:

@@ -5,7 +5,9 @@ from typing import Any
 
 from keras import ops
 
-from .._dispatch import operation
+from .. import _k_loops
+from .._dispatch import current_graph, operation
+from .._k_inputs import tensor
 from . import _infer
 from ._control import Block, Blocks, Branch
 from ._graph import Graph, Node, Operation, get_default_graph
@@ -42,6 +44,14 @@ def _graph_of(nodes: Any) -> Graph:
     found = [x.graph for x in _infer.leaves_of(nodes) if isinstance(x, Node)]
     found = [graph for graph in found if not graph.floating]
     return found[0] if found else get_default_graph()
+
+
+def _at_once(*given: Any) -> bool:
+    """Whether a loop over these is computed as it stands: tensors, or numbers outside of a graph."""
+    leaves = _infer.leaves_of(given)
+    if any(isinstance(x, Node) and not x.graph.floating for x in leaves):
+        return False
+    return any(ops.is_tensor(x) for x in leaves) or current_graph() is None
 
 
 def _like(value: Any, like: Any) -> Any:
@@ -99,8 +109,13 @@ def while_loop(
 ) -> Any:
     """`tf.while_loop`. What a loop carries keeps its shape. JAX gives it no gradient: where the
     number of turns is known, `tf.scan` or `tf.foldl` have one."""
-    graph = _graph_of(loop_vars)
     single = not isinstance(loop_vars, list | tuple)
+    if _at_once(loop_vars):
+        start = _infer.replace(loop_vars, tensor)
+        found = ops.while_loop(cond, body, start, maximum_iterations=maximum_iterations)
+        only = not single and len(found) == 1 and not return_same_structure
+        return found[0] if only else found
+    graph = _graph_of(loop_vars)
     structure = [loop_vars] if single else list(loop_vars)
     structure = _infer.replace(structure, lambda x: as_node(x, graph))
     given = _infer.leaves_of(structure)
@@ -240,6 +255,8 @@ def map_fn(
     **__: Any,
 ) -> Any:
     """`tf.map_fn`: `fn` of each element along the first axis."""
+    if _at_once(elems):
+        return _k_loops.map_fn(fn, elems, dtype=dtype)
     return _turns("map", fn, elems, None, False, False, name)
 
 
@@ -255,6 +272,8 @@ def scan(
     name: str | None = None,
 ) -> Any:
     """`tf.scan`: `fn(accumulated, element)` along the first axis, all of its results."""
+    if _at_once(elems, initializer):
+        return _k_loops.scan(fn, elems, initializer, reverse)
     return _turns("scan", fn, elems, initializer, reverse, False, name)
 
 
@@ -267,6 +286,8 @@ def foldl(
     **__: Any,
 ) -> Any:
     """`tf.foldl`: `fn(accumulated, element)` along the first axis, the last of its results."""
+    if _at_once(elems, initializer):
+        return _k_loops.foldl(fn, elems, initializer)
     return _turns("foldl", fn, elems, initializer, False, True, name)
 
 
@@ -279,4 +300,6 @@ def foldr(
     **__: Any,
 ) -> Any:
     """`tf.foldr`: as `tf.foldl`, from the last element to the first."""
+    if _at_once(elems, initializer):
+        return _k_loops.foldr(fn, elems, initializer)
     return _turns("foldr", fn, elems, initializer, True, True, name)

@@ -409,3 +409,14 @@ def test_a_label_out_of_range_is_nan_where_it_cannot_be_seen():
     logits = ops.convert_to_tensor([[1.0, 2.0], [1.0, 2.0]])
     found = numbers(function(labels=ops.convert_to_tensor([2, 1]), logits=logits))
     assert np.isnan(found[0]) and np.isfinite(found[1])
+
+
+def test_loops_over_tensors_are_computed_at_once():
+    x = ops.convert_to_tensor(np.arange(6, dtype="float32").reshape(3, 2))
+    by_index = tf.map_fn(lambda i: tf.reduce_sum(x[i]), tf.range(3), dtype=tf.float32)
+    np.testing.assert_array_equal(ops.convert_to_numpy(by_index), [1, 5, 9])
+    found = tf.scan(lambda a, b: a + b, x, reverse=True)
+    np.testing.assert_array_equal(ops.convert_to_numpy(found), [[6, 9], [6, 8], [4, 5]])
+    found = tf.foldr(lambda a, b: a - b, x, tf.zeros(2))
+    np.testing.assert_array_equal(ops.convert_to_numpy(found), [-6, -9])
+    assert int(tf.while_loop(lambda i: i < 5, lambda i: i + 1, [tf.constant(0)])) == 5
