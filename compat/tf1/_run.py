@@ -21,7 +21,7 @@ from .._dispatch import computing, drawing
 from . import _infer
 from ._computed import GATHERS, Computed, as_numpy
 from ._graph import Node, Operation
-from .errors import InaccessibleTensorError
+from .errors import InaccessibleTensorError, InvalidArgumentError
 
 
 class Ref:
@@ -282,16 +282,21 @@ class Values:
 
 
 def take_rows(table: Any, rows: Any) -> Any:
-    """`table[rows]`, for rows of any shape; NaN for an index out of range that the backend does
-    not see in a compiled run."""
+    """`table[rows]`, for rows of any shape. An index out of range is an error where it can be seen,
+    and gives NaN in a compiled run."""
     dtype = str(keras.backend.standardize_dtype(rows.dtype))
     if "int" not in dtype:
         raise TypeError(f"Rows are taken by integers. Received: dtype {dtype}. Use tf.cast.")
     if dtype not in ("int32", "int64"):
         rows = keras.ops.cast(rows, "int32")
     flat = rows if len(rows.shape) == 1 else keras.ops.reshape(rows, (-1,))
+    seen = _backend.concrete(flat)
+    if seen is not None:
+        wrong = seen[(seen < 0) | (seen >= table.shape[0])]
+        if wrong.size:
+            raise InvalidArgumentError(f"The index {wrong[0]} is not in [0, {table.shape[0]}).")
     found = _backend.take_rows(table, flat)
-    if "float" in str(keras.backend.standardize_dtype(found.dtype)):
+    if seen is None and "float" in str(keras.backend.standardize_dtype(found.dtype)):
         valid = keras.ops.logical_and(flat >= 0, flat < table.shape[0])
         valid = keras.ops.reshape(valid, (-1,) + (1,) * (len(table.shape) - 1))
         found = keras.ops.where(valid, found, float("nan"))
