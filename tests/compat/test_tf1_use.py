@@ -419,4 +419,4 @@ def test_loops_over_tensors_are_computed_at_once():
     np.testing.assert_array_equal(ops.convert_to_numpy(found), [[6, 9], [6, 8], [4, 5]])
     found = tf.foldr(lambda a, b: a - b, x, tf.zeros(2))
     np.testing.assert_array_equal(ops.convert_to_numpy(found), [-6, -9])
-    assert int(tf.while_loop(lambda i: i < 5, lambda i: i + 1, [tf.constant(0)])) == 5
+    assert int(tf.while_loop(lambda i: i < 5, lambda i: i + 1, [ops.convert_to_tensor(0)])) == 5
