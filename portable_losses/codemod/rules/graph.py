@@ -9,8 +9,8 @@ from portable_losses.codemod._result import CHECK
 
 # Their functions get tensors of a loop, and such a tensor is one of a graph too.
 LOOPS = (
-    "tf.map_fn", "tf.scan", "tf.foldl", "tf.foldr", "tf.while_loop", "tf.case", "tf.vectorized_map",
-    "K.map_fn", "K.foldl", "K.foldr", "K.rnn",
+    "tf.scan", "tf.foldl", "tf.foldr", "tf.while_loop", "tf.case", "tf.vectorized_map",
+    "K.foldl", "K.foldr", "K.rnn",
 )  # fmt: skip
 SESSIONS = ("tf.Session", "tf.InteractiveSession", "tf.train.MonitoredTrainingSession")
 
