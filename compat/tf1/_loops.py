@@ -111,10 +111,12 @@ def while_loop(
     number of turns is known, `tf.scan` or `tf.foldl` have one."""
     single = not isinstance(loop_vars, list | tuple)
     if _at_once(loop_vars):
-        start = _infer.replace(loop_vars, tensor)
-        found = ops.while_loop(cond, body, start, maximum_iterations=maximum_iterations)
-        only = not single and len(found) == 1 and not return_same_structure
-        return found[0] if only else found
+        start = tuple(_infer.replace([loop_vars] if single else list(loop_vars), tensor))
+        found = ops.while_loop(
+            cond, lambda *x: tuple(_as_list(body(*x))), start, maximum_iterations=maximum_iterations
+        )
+        only = single or (len(found) == 1 and not return_same_structure)
+        return found[0] if only else list(found)
     graph = _graph_of(loop_vars)
     structure = [loop_vars] if single else list(loop_vars)
     structure = _infer.replace(structure, lambda x: as_node(x, graph))
