@@ -47,7 +47,7 @@ def _graph_of(nodes: Any) -> Graph:
 
 
 def _at_once(*given: Any) -> bool:
-    """Whether a loop over these is computed as it stands: tensors, or numbers outside of a graph."""
+    """Whether a loop over these is computed as it stands: tensors; numbers, outside of a graph."""
     leaves = _infer.leaves_of(given)
     if any(isinstance(x, Node) for x in leaves):
         return False
