@@ -29,6 +29,9 @@ REASONS = (
     (r"not an element of this graph", "the session is that of another graph"),
     (r"Segment id|has shape .* expected", "a size is the number of distinct values"),
     (r"numpy\(\) on Tensor that requires grad|ndarray attribute", "a NumPy array meets a tensor"),
+    (r"Observed exception", "an error is raised while Dynamo traces"),
+    (r"marked as skipped|Failed to|sourceless|fake tensor", "Dynamo does not trace an operation"),
+    (r"'retval_' has dtype", "branches of an `if` have different dtypes"),
     (r"in-place operation", "`/=` and the like write into the caller's tensor"),
     (r"'(\w+)' object has no attribute '(\w+)'", "`{0}` has no attribute `{1}`"),
 )
@@ -141,4 +144,4 @@ def _words(text: str) -> str:
                 module = re.search(r"No module named '([\w]+)", text)
                 return f"needs `{module[1]}`" if module else "needs another module of its project"
             return words.format(*match.groups())
-    return "other: " + re.sub(r"[|`]", "", text)[:60]
+    return "other: " + re.sub(r"[|`]", "", text)[:80]
