@@ -286,7 +286,7 @@ def oracle_keras2(session: nox.Session) -> None:
 
 # Where the files of old code are, and what is recorded of them; both outside of the repository.
 CORPUS = Path(os.environ.get("PORTABLE_LOSSES_CORPUS", "/nonexistent"))
-CORPUS_WORK = ROOT / ".nox" / "corpus"
+CORPUS_WORK = ROOT / ".nox" / "corpus-work"
 
 
 def run_corpus(session: nox.Session, *command: str, env: dict[str, str] | None = None) -> None:

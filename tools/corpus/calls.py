@@ -6,6 +6,7 @@ Runs on Python 3.7 too. A plan is plain data: arrays are kept beside it and name
 import itertools
 import json
 import linecache
+import re
 import sys
 import types
 
@@ -127,13 +128,14 @@ def graph_results(tf, plan, names, arrays, constants, weights=None, steps=2):
         with tf.Session() as session:
             session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
             before = [np.asarray(session.run(v)) for v in variables]
-            if weights:
+            # A metric may keep in one variable what it kept in four; such start at zero anyhow.
+            if weights and [w.shape for w in weights] == [b.shape for b in before]:
                 for variable, value, now in zip(variables, weights, before):  # noqa: B905
                     if not np.array_equal(value, now):
                         variable.load(value, session)
                 before = weights
             gradients = [np.asarray(session.run(s, feed)) for s in slopes]
-            if weights or slopes:  # what the gradients moved
+            if slopes:  # what the gradients moved
                 for variable, value in zip(variables, before):  # noqa: B905
                     if not np.array_equal(value, session.run(variable)):
                         variable.load(value, session)
@@ -168,7 +170,10 @@ def _slopes(tf, fetches, by):
 
 def told(error):
     """The line of an error that says what happened: where the first one only leads in, the last."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
+    plain = re.sub("\x1b\\[[0-9;]*m", "", str(error))
+    lines = [line.strip() for line in plain.splitlines() if line.strip()] or ["no message"]
+    if lines[0].startswith("Exception encountered when calling") and len(lines) > 1:
+        return lines[1][:300]  # what Keras wraps
     return (lines[-1] if lines[0].endswith(":") else lines[0])[:300]
 
 

@@ -87,9 +87,12 @@ def _eager(plan: Any, names: Any, arrays: dict[str, list[np.ndarray]]) -> dict[s
         positional, named = calls.decode(plan["call"], given, constants)
         return [ops.convert_to_tensor(x) for x in _leaves(target(*positional, **named))]
 
-    result["compiled"] = _attempt(
-        lambda: _verdict(plan, _arrays(autodiff.compiled(function)(*tensors)), arrays["output"])
-    )
+    def compiled() -> str:
+        # Tensors of their own: `y_pred /= ...` writes into PyTorch's.
+        given = [ops.convert_to_tensor(a) for a in arrays["tensor"]]
+        return _verdict(plan, _arrays(autodiff.compiled(function)(*given)), arrays["output"])
+
+    result["compiled"] = _attempt(compiled)
     if arrays["gradient"]:
         result["gradient"] = _attempt(lambda: _gradients(plan, function, arrays))
     return result

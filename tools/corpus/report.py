@@ -24,7 +24,15 @@ REASONS = (
     (r"object has no attribute '(get_shape|as_list|rank|ndims)'", "asks a tensor for `{0}`"),
     (r"compat\.(\w+) has no ([\w.]+)", "`compat.{0}` has no `{1}`"),
     (r"module '(?:portable_losses\.)?([\w.]+)' has no attribute '(\w+)'", "`{0}` has no `{1}`"),
-    (r"^(tf\.[\w.]+) is not among", "`{0}` is missing"),
+    (r"(tf\.[\w.]+) is not among", "`{0}` is missing"),
+    (r"^\w+: (Could not convert )?<tf\.Tensor '", "a node of a graph updates a `K.variable`"),
+    (r"not an element of this graph", "the session is that of another graph"),
+    (r"Segment id|has shape .* expected", "a size is the number of distinct values"),
+    (r"numpy\(\) on Tensor that requires grad|ndarray attribute", "a NumPy array meets a tensor"),
+    (r"Observed exception", "an error is raised while Dynamo traces"),
+    (r"marked as skipped|Failed to|sourceless|fake tensor", "Dynamo does not trace an operation"),
+    (r"'retval_' has dtype", "branches of an `if` have different dtypes"),
+    (r"in-place operation", "`/=` and the like write into the caller's tensor"),
     (r"'(\w+)' object has no attribute '(\w+)'", "`{0}` has no attribute `{1}`"),
 )
 
@@ -55,7 +63,7 @@ def _lines(work: Path) -> Iterator[str]:
         counts = [sum(test(r) for k in run if (r := rs.get(k))) for rs in found.values()]
         yield f"| {name} | " + " | ".join(map(str, counts)) + " |"
     yield ""
-    for title, test in (("does not execute, or differs", reason), ("is not compiled", untraced)):
+    for title, test in TABLES.items():
         table: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
         for backend, rs in found.items():
             for key in run:
@@ -107,16 +115,26 @@ def reason(result: Result) -> str | None:
     if agrees(result):
         return None
     if executes(result):
-        return "other numbers"
+        return _words(result["value"])
     error = result["error"]
     return _words(error if isinstance(error, str) else f"{error['type']}: {error['text']}")
 
 
 def untraced(result: Result) -> str | None:
-    """Why a definition that agrees is not compiled."""
-    if not agrees(result) or not result.get("compiled"):
-        return None
-    return _words(result["compiled"])
+    """Why a definition that agrees does not when it is compiled."""
+    return _words(result["compiled"]) if agrees(result) and result.get("compiled") else None
+
+
+def underived(result: Result) -> str | None:
+    """Why a definition that agrees has another gradient, or none."""
+    return _words(result["gradient"]) if agrees(result) and result.get("gradient") else None
+
+
+TABLES = {
+    "does not execute, or differs": reason,
+    "has another gradient, or none": underived,
+    "is not compiled": untraced,
+}
 
 
 def _words(text: str) -> str:
@@ -126,4 +144,4 @@ def _words(text: str) -> str:
                 module = re.search(r"No module named '([\w]+)", text)
                 return f"needs `{module[1]}`" if module else "needs another module of its project"
             return words.format(*match.groups())
-    return "other: " + re.sub(r"[|`]", "", text)[:60]
+    return "other: " + re.sub(r"[|`]", "", text)[:80]
