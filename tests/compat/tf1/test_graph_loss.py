@@ -249,17 +249,3 @@ def test_errors():
     loss(np.ones((4, 3), "int32"), FEATURES, training=True)
     with pytest.raises(ValueError, match="makes other variables for labels of shape"):
         loss(np.ones((4, 5), "int32"), FEATURES, training=True)
-
-
-def test_the_documentation_runs(tmp_path: Path, monkeypatch: Any):
-    page = (GOLDEN.parents[2] / "docs" / "compat-tf1.md").read_text(encoding="utf-8")
-    _, session, fit = [block.split("```")[0] for block in page.split("```python\n")[1:]]
-    monkeypatch.chdir(tmp_path)
-    np.savez("old_model.npz", centers=np.ones((10, 2), "float32"))
-    names = {"tf": tf, "images": FEATURES, "labels": LABELS}
-    names["network"] = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
-    with tf.Graph().as_default():
-        exec(session, names)
-    assert 0 < names["value"] < 0.7
-    exec(fit, names)
-    assert (centers_of(names["loss"]) == 1).all()
