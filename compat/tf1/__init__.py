@@ -14,6 +14,7 @@ from .. import keras2 as _keras2
 from . import _operators as _operators  # Python's operators on nodes
 from ._exports import NAMES as _GRAPH
 from ._exports import place as _place
+from ._graph_loss import GraphLoss as GraphLoss  # by name, for the documentation
 from ._table import NAMES as _OPERATIONS
 from ._table import put_into as _put_into
 from .errors import missing
