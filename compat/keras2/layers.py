@@ -1,0 +1,47 @@
+"""`keras.layers` of Keras 2: layers that change their weights by `add_update`.
+
+What is not here is that of Keras 3.
+"""
+
+from typing import Any
+
+import keras
+
+from portable_losses import _backend
+
+# Of the layers that are being called, the innermost last.
+_pending: list[list[tuple[Any, Any]]] = []
+
+
+class Layer(keras.layers.Layer):
+    """`keras.layers.Layer` with `add_update`."""
+
+    def add_update(self, updates: Any, inputs: Any = None) -> None:
+        """`(variable, new value)` pairs that a training step assigns, as TF 1.15 did.
+
+        All of `call` sees the values from before, wherever in it this stands: they are assigned
+        when it has returned. In evaluation, and while a model is built, nothing is. What
+        `K.update` returns has been assigned already, and is passed over.
+
+        Where versions differ: tf.keras 2.15 drops pairs without a word.
+        """
+        if not _backend.training_of_call():
+            return
+        pairs = updates if isinstance(updates, list) else [updates]
+        for pair in pairs:
+            if isinstance(pair, tuple) and len(pair) == 2:
+                _pending[-1].append(pair)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        _pending.append([])
+        try:
+            found = super().__call__(*args, **kwargs)
+            for variable, value in _pending[-1]:
+                variable.assign(keras.ops.stop_gradient(value))
+        finally:
+            _pending.pop()
+        return found
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(keras.layers, name)

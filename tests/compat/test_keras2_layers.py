@@ -1,0 +1,56 @@
+"""`keras2.layers.Layer.add_update`, as layers with centers use it."""
+
+import numpy as np
+import pytest
+
+from portable_losses.compat import K
+from portable_losses.compat import keras2 as keras
+from portable_losses.compat.keras2.layers import Dense, Layer
+
+
+class Centers(Layer):
+    """The update stands before the loss, which sees the old centers all the same."""
+
+    def build(self, input_shape):
+        self.centers = self.add_weight(
+            name="centers", shape=(2, 2), initializer="zeros", trainable=False
+        )
+        super().build(input_shape)
+
+    def call(self, x):
+        features, one_hot = x
+        difference = K.dot(K.transpose(one_hot), K.dot(one_hot, self.centers) - features)
+        counts = K.expand_dims(K.sum(K.transpose(one_hot), axis=1) + 1)
+        self.add_update((self.centers, self.centers - 0.5 * difference / counts), x)
+        return K.sum(K.square(features - K.dot(one_hot, self.centers)), axis=1, keepdims=True)
+
+
+X = np.array([[1.0, 0.0], [3.0, 0.0], [0.0, 2.0]], "float32")
+Y = np.eye(2, dtype="float32")[[0, 0, 1]]
+# c + ½ Σ(x − c) / (1 + n) from zeros: ½ (1 + 3) / 3 and ½ 2 / 2
+ONCE = np.array([[2 / 3, 0.0], [0.0, 0.5]])
+
+
+def model():
+    features, labels = keras.Input((2,)), keras.Input((2,))
+    layer = Centers()
+    return keras.models.Model([features, labels], layer([features, labels])), layer
+
+
+def test_pairs_are_assigned_in_training_alone_after_the_layer():
+    network, layer = model()
+    network.compile("sgd", loss=lambda y_true, y_pred: y_pred)
+    assert network.evaluate([X, Y], np.zeros(3), verbose=0) == pytest.approx(14 / 3, rel=1e-6)
+    network.predict([X, Y], verbose=0)
+    np.testing.assert_array_equal(K.get_value(layer.centers), np.zeros((2, 2)))
+    found = network.fit([X, Y], np.zeros(3), batch_size=3, epochs=2, shuffle=False, verbose=0)
+    after = [((X - Y @ c) ** 2).sum(1).mean() for c in (np.zeros((2, 2)), ONCE)]
+    np.testing.assert_allclose(found.history["loss"], after, rtol=1e-6)
+
+
+def test_a_layer_beside_others():
+    assert keras.layers.Dense is Dense
+    layer = Centers()
+    layer.build([(None, 2), (None, 2)])
+    layer([K.constant(X), K.constant(Y)], training=True)
+    np.testing.assert_allclose(K.get_value(layer.centers), ONCE, rtol=1e-6)
