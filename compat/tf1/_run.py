@@ -19,8 +19,9 @@ from portable_losses import _backend
 
 from .._dispatch import computing, drawing
 from . import _infer
-from ._computed import GATHERS, Computed, as_numpy
+from ._computed import GATHERS, PADDED, Computed, as_numpy
 from ._graph import Node, Operation
+from ._tensors import without_padding, zeros_where
 from .errors import InaccessibleTensorError
 
 
@@ -60,6 +61,9 @@ class Plan:
         self.written = [] if frozen else self._touched(reads=False)
         self.random = [op for op in self._all() if getattr(op, "random", False)]
         self.record = {pair for op in self._all() for pair in getattr(op, "records", ())}
+        self.sized_by_values = any(
+            getattr(op, "old_name", "") in PADDED and not op.outputs[0].known for op in self._all()
+        )
 
     def _waits_for(self, x: Node | Operation) -> bool:
         if isinstance(x, Node) and x in self.fed:
@@ -280,9 +284,11 @@ class Values:
 
 
 def take_rows(table: Any, rows: Any) -> Any:
-    """`table[rows]`, for rows of any shape."""
+    """`table[rows]`, for rows of any shape; 0 for rows that are padding."""
+    rows, absent = without_padding(rows)
     if len(rows.shape) == 1:
-        return _backend.take_rows(table, rows)
-    flat = _backend.take_rows(table, keras.ops.reshape(rows, (-1,)))
-    shape = (*keras.ops.shape(rows), *table.shape[1:])
-    return keras.ops.reshape(flat, shape)
+        found = _backend.take_rows(table, rows)
+    else:
+        found = _backend.take_rows(table, keras.ops.reshape(rows, (-1,)))
+        found = keras.ops.reshape(found, (*keras.ops.shape(rows), *table.shape[1:]))
+    return zeros_where(absent, found)

@@ -31,6 +31,8 @@ class Program:
         self.run = _backend.compiled(self._run, (_dispatch.DependsOnValues,))
 
     def _run(self, values: list[Any], given: list[Any], seeds: Any) -> Any:
+        if self.plan.sized_by_values and _backend.tracing():
+            raise _dispatch.DependsOnValues("Results are as long as TF1's only where values are.")
         store = Values(dict(zip(self.reads, values, strict=True)))
         frame = Frame(store, dict(zip(self.fed, given, strict=True)))
         places = {op: i for i, op in enumerate(self.plan.random)}
