@@ -154,7 +154,7 @@ def as_numpy(x: Any) -> Any:
 
 def as_argument(x: Any, graph: Graph) -> Any:
     """An argument of an operation: a keras.Variable becomes state of the graph."""
-    if isinstance(x, keras.Variable):
+    if isinstance(x, _backend.Variable):
         from ._variables import captured
 
         return captured(graph, x)

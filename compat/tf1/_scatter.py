@@ -8,8 +8,9 @@ trace, change nothing.
 from collections.abc import Callable
 from typing import Any
 
-import keras
 from keras import ops
+
+from portable_losses import _backend
 
 from ._graph import Node, Tensor
 from ._indexing import require_in_range
@@ -116,7 +117,7 @@ def _scatter(
 
 
 def _typed(x: Any) -> bool:
-    return hasattr(x, "op") or isinstance(x, keras.Variable)
+    return hasattr(x, "op") or isinstance(x, _backend.Variable)
 
 
 scatter_add, _method_add = _scatter("ScatterAdd", "scatter_add", _add)

@@ -84,7 +84,7 @@ class Session:
 
     def _element(self, x: Any) -> Any:
         """What a fetch names."""
-        if isinstance(x, keras.Variable):
+        if isinstance(x, _backend.Variable):
             return _infer_captured(self.graph, x)
         if keras.ops.is_tensor(x) and not isinstance(x, Node):
             return x  # a plain tensor has its value
@@ -241,7 +241,7 @@ def _fed(node: Node, value: Any) -> Any:
             f"Cannot feed value of shape {tuple(array.shape)} for Tensor {node.name!r}, which has "
             f"shape {str(TensorShape(node.shape))!r}, made at {node.op.where()}."
         )
-    here = _backend.available(dtype)
+    here = _backend.canonical_dtype(dtype)
     if here != dtype and "int" in dtype and isinstance(array, np.ndarray) and array.size:
         low, high = np.iinfo(here).min, np.iinfo(here).max
         if array.min() < low or array.max() > high:

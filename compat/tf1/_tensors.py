@@ -66,7 +66,7 @@ class Shape(tuple[Any, ...]):
 
 def is_tensor(x: Any) -> bool:
     """A tensor or a variable of the backend; no NumPy array."""
-    return isinstance(x, keras.Variable) or (not isinstance(x, np.ndarray) and ops.is_tensor(x))
+    return isinstance(x, _backend.Variable) or (not isinstance(x, np.ndarray) and ops.is_tensor(x))
 
 
 def dtype_of(x: Any) -> str:
