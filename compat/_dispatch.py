@@ -177,7 +177,7 @@ def _leaves(structure: Any, found: list[Any]) -> list[Any]:
 
 
 def _is_tensor(leaf: Any, graph: Deferred | None) -> bool:
-    if isinstance(leaf, keras.Variable):  # state that a graph can take in
+    if isinstance(leaf, _backend.Variable):  # state that a graph can take in
         return graph is None
     return keras.ops.is_tensor(leaf)
 

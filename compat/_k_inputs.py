@@ -56,7 +56,7 @@ def cast(x: Any, dtype: Any) -> Any:
 
 def is_tensor(x: Any) -> bool:
     """A tensor, a variable, or what stands for one; not a NumPy array."""
-    return isinstance(x, keras.Variable | keras.KerasTensor | Deferred) or bool(ops.is_tensor(x))
+    return isinstance(x, _backend.Variable | keras.KerasTensor | Deferred) or bool(ops.is_tensor(x))
 
 
 def tensor(x: Any, dtype: Any = None) -> Any:

@@ -35,7 +35,7 @@ def shape(x: Any) -> Any:
         return x.defer(shape, (x,), {})
     if isinstance(x, keras.KerasTensor):
         return Shape(Dimension(i)(x) if n is None else n for i, n in enumerate(x.shape))
-    return Shape(ops.shape(x if isinstance(x, keras.Variable) else tensor(x)))
+    return Shape(ops.shape(x if isinstance(x, _backend.Variable) else tensor(x)))
 
 
 def int_shape(x: Any) -> Any:
@@ -220,7 +220,7 @@ def gather(reference: Any, indices: Any) -> Any:
         )
     safe = ops.where(valid, indices, ops.zeros_like(indices))
     flat = ops.reshape(safe, (-1,))
-    table = reference if isinstance(reference, keras.Variable) else tensor(reference)
+    table = reference if isinstance(reference, _backend.Variable) else tensor(reference)
     matrix = len(table.shape) == 2 and is_float(table)
     rows = _backend.take_rows(table, flat) if matrix else ops.take(tensor(table), flat, axis=0)
     rows = ops.reshape(rows, (*ops.shape(indices), *ops.shape(rows)[1:]))

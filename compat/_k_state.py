@@ -103,7 +103,7 @@ def random_normal_variable(
 def _assigned(x: Any, value: Any, method: str) -> Any:
     if isinstance(x, Deferred):
         return getattr(x, method)(value)
-    if not isinstance(x, keras.Variable):
+    if not isinstance(x, _backend.Variable):
         raise ValueError(
             f"Only a variable can be updated. Received: {type(x).__name__}. `K.variable`, "
             "`K.zeros` and `K.ones` make plain tensors in a compiled step: make the variable "
@@ -137,7 +137,7 @@ def moving_average_update(x: Any, value: Any, momentum: Any) -> Any:
     """x − (x − value)(1 − momentum), without the correction of the start that TF1 made."""
     if isinstance(x, Deferred):
         return x.assign_sub((x - value) * (1 - momentum))  # type: ignore[attr-defined]
-    if not isinstance(x, keras.Variable):
+    if not isinstance(x, _backend.Variable):
         return update_sub(x, value)  # which says what is wrong
     old = tensor(x)
     return update_sub(x, (old - like(value, old)) * (1 - like(momentum, old)))

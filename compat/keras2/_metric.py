@@ -8,6 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from portable_losses import _backend
+
 from ._closures import with_tensors
 from ._shapes import expand_column, same_rank
 
@@ -42,7 +44,7 @@ def _tensors(result: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(result)
     def give(self: Any) -> Any:
         return keras.tree.map_structure(
-            lambda x: ops.convert_to_tensor(x) if isinstance(x, keras.Variable) else x,
+            lambda x: ops.convert_to_tensor(x) if isinstance(x, _backend.Variable) else x,
             result(self),
         )
 

@@ -31,6 +31,8 @@ class Computed(Operation):
         self.args, self.kwargs = args, kwargs
         self._constants: list[Any] | None = None
         views = self._infer()
+        if views and old_name in PADDED and not all(node.known for node in self.inputs):
+            views = _of_any_length(views)
         structure = views[0] if views else None
         count = len(_infer.leaves_of(structure)) if views else 1
         for i in range(count):
@@ -119,7 +121,23 @@ def _gathered(table: Any) -> Any:
     return variable if variable is not None and variable.use_resource else table
 
 
-_SEVERAL = {"tf.unique", "tf.unique_with_counts", "tf.dynamic_partition"}
+# Functions whose results a trace pads, for their number depends on values.
+PADDED = {"tf.unique", "tf.unique_with_counts"}
+_SEVERAL = {*PADDED, "tf.dynamic_partition"}
+
+
+def _of_any_length(views: list[Any]) -> list[Any]:
+    """The views of `tf.unique`, of which only the index is as long as what was given."""
+    both = views if len(views) > 1 else views * 2
+    return [
+        type(found)(
+            [
+                view if i == 1 else keras.KerasTensor((length,), dtype=_infer.dtype_of(view))
+                for i, view in enumerate(found)
+            ]
+        )
+        for found, length in zip(both, _infer.SIZES, strict=True)
+    ]
 
 
 def _depends(error: Exception) -> bool:
@@ -136,7 +154,7 @@ def as_numpy(x: Any) -> Any:
 
 def as_argument(x: Any, graph: Graph) -> Any:
     """An argument of an operation: a keras.Variable becomes state of the graph."""
-    if isinstance(x, keras.Variable):
+    if isinstance(x, _backend.Variable):
         from ._variables import captured
 
         return captured(graph, x)

@@ -202,7 +202,7 @@ def cond(
     true_fn, false_fn = true_fn or fn1, false_fn or fn2
     if isinstance(pred, bool):
         raise TypeError("pred must not be a Python bool")
-    if not isinstance(pred, Node | keras.Variable) and keras.ops.is_tensor(pred):
+    if not isinstance(pred, Node | _backend.Variable) and keras.ops.is_tensor(pred):
         return ops.cond(pred, true_fn, false_fn)
     graph = pred.graph if isinstance(pred, Node) else get_default_graph()
     if getattr(graph, "floating", False):

@@ -127,6 +127,10 @@ class Graph(Deferred):
     def add_to_collection(self, name: str, value: Any) -> None:
         self.collections.setdefault(name, []).append(value)
 
+    def add_to_collections(self, names: Any, value: Any) -> None:
+        for name in [names] if isinstance(names, str) else names or ():
+            self.add_to_collection(name, value)
+
     def get_collection(self, name: str, scope: str | None = None) -> list[Any]:
         found = list(self.collections.get(name, ()))
         if scope is None:

@@ -1,7 +1,8 @@
 """Rows taken, added up, in order: `tf.gather`, `tf.scatter_nd`, `tf.unsorted_segment_sum`,
 `tf.unique_with_counts`, `tf.sort`, `tf.boolean_mask`.
 
-Indices out of range raise, as on TF's CPU, wherever values can be seen.
+Indices out of range raise, as on TF's CPU, wherever values can be seen. In a trace those below 0,
+with which `tf.unique` pads, give zeros, or are left out.
 """
 
 from typing import Any
@@ -13,6 +14,7 @@ from .._dispatch import operation
 from ._dtypes import as_name
 from ._segments import add_up, flat_segments
 from ._tensors import (
+    NO_ID,
     axes,
     dtype_of,
     ints,
@@ -23,6 +25,8 @@ from ._tensors import (
     size,
     static,
     tensor,
+    without_padding,
+    zeros_where,
 )
 from ._tensors import values as _values
 
@@ -63,11 +67,14 @@ def gather(
     batch = batch_dims % (len(ids.shape) + 1) if batch_dims < 0 else batch_dims
     axis = batch if axis is None else size(axis) % n
     require_in_range(ids, ops.shape(x)[axis], "tf.gather")
-    if batch == 0:
-        return ops.take(x, ids, axis=axis)
     if axis < batch:
         raise ValueError(f"tf.gather: axis {axis} lies within the {batch} batch dimensions.")
-    return _gather_in_batches(x, ids, axis, batch)
+    ids, absent = without_padding(ids)
+    if batch == 0:
+        found = ops.take(x, ids, axis=axis)
+    else:
+        found = _gather_in_batches(x, ids, axis, batch)
+    return zeros_where(absent, found, batch, axis)
 
 
 def _gather_in_batches(x: Any, ids: Any, axis: int, batch: int) -> Any:
@@ -100,13 +107,17 @@ def batch_gather(params: Any, indices: Any, name: str | None = None) -> Any:
 
 
 def _flat_rows(indices: Any, sizes: Any, function: str) -> tuple[Any, Any]:
-    """Indices (..., k) as rows of a tensor whose first k axes are made one, and their number."""
+    """Indices (..., k) as rows of a tensor whose first k axes are made one, and their number.
+    Padding stays padding."""
     depth = indices.shape[-1]
     rows, count = ops.zeros_like(indices[..., 0]), 1
     for axis in range(depth):
         require_in_range(indices[..., axis], sizes[axis], function)
         rows = rows * sizes[axis] + indices[..., axis]
         count = count * sizes[axis]
+    if seen(indices) is None:
+        padded = ops.any(indices < NO_ID // 2, axis=-1)
+        rows = ops.where(padded, ops.full_like(rows, NO_ID), rows)
     return rows, count
 
 
@@ -122,7 +133,8 @@ def gather_nd(params: Any, indices: Any, name: Any = None, batch_dims: int = 0) 
         ids = ops.concatenate([own, ids], axis=-1)
     rows, count = _flat_rows(ids, sizes, "tf.gather_nd")
     table = ops.reshape(x, (count, *sizes[ids.shape[-1] :]))
-    return ops.take(table, rows, axis=0)
+    rows, absent = without_padding(rows)
+    return zeros_where(absent, ops.take(table, rows, axis=0))
 
 
 @operation("tf.scatter_nd")
@@ -156,8 +168,17 @@ def tensor_scatter_nd_update(
     """`tf.tensor_scatter_nd_update`: the places must differ."""
     x, new = same(tensor, updates)
     ids = _tensor(indices)
-    _flat_rows(ids, ops.shape(x), "tf.tensor_scatter_nd_update")
-    return ops.scatter_update(x, ids, new)
+    sizes, depth = ops.shape(x), ids.shape[-1]
+    rows, count = _flat_rows(ids, sizes, "tf.tensor_scatter_nd_update")
+    if seen(rows) is not None:
+        return ops.scatter_update(x, ids, new)
+    # Padding goes into a row more, which is cut off.
+    rest = tuple(sizes[depth:])
+    table = ops.reshape(x, (count, *rest))
+    table = ops.concatenate([table, ops.zeros_like(table[:1])], axis=0)
+    rows = ops.reshape(ops.where(rows < 0, ops.full_like(rows, count), rows), (-1, 1))
+    table = ops.scatter_update(table, rows, ops.reshape(new, (-1, *rest)))
+    return ops.reshape(table[:count], sizes)
 
 
 _tensor = tensor
@@ -165,7 +186,10 @@ _tensor = tensor
 
 def _first_seen(x: Any) -> tuple[Any, Any, Any]:
     """Distinct values in the order of their first entry, padded to the length of `x`; for each
-    entry its place among them; and their counts, 0 where padded."""
+    entry its place among them; and their counts, 0 where padded. Values of a dtype that has no room
+    for the padding come in int32."""
+    if "int" in dtype_of(x) and dtype_of(x) not in ("int32", "int64"):
+        x = ops.cast(x, "int32")
     n = x.shape[0] if x.shape[0] is not None else ops.shape(x)[0]
     order = ops.cast(ops.argsort(x), "int32")
     ordered = ops.take(x, order, axis=0)
@@ -181,7 +205,10 @@ def _first_seen(x: Any) -> tuple[Any, Any, Any]:
     # The row of each distinct value; where padded, row 0.
     rows = ops.where(is_first, ops.arange(n, dtype="int32"), ops.zeros_like(index))
     rows = ops.cast(ops.segment_sum(rows, index, num_segments=n), "int32")
-    return ops.take(x, rows, axis=0), index, count
+    distinct = ops.take(x, rows, axis=0)
+    if "int" in dtype_of(x):
+        distinct = ops.where(count > 0, distinct, ops.full_like(distinct, NO_ID))
+    return distinct, index, count
 
 
 def _unique(x: Any, out_idx: Any) -> tuple[Any, Any, Any]:
@@ -215,10 +242,12 @@ def unique_with_counts(x: Any, out_idx: Any = "int32", name: str | None = None) 
     """`tf.unique_with_counts`: distinct values in order of appearance, each entry's place among
     them, and how often each occurs.
 
-    In a compiled function, where the number of distinct values is not known, values and counts are
-    as long as `x`: padded with `x[0]`, which occurs, and with the count 0. `tf.gather(count, idx)`
-    and sums by `idx` are the same as without padding. A mean over `count` is not; and where a sum
-    is divided by `count`, use `tf.div_no_nan`.
+    A session gives as many as there are. In `GraphLoss` and any other compiled function their
+    number is not known: values and counts are as long as `x`, counts padded with 0, and integers
+    with a negative number that is no id. `tf.scatter_add` and its kin, `tf.scatter_nd` and
+    `tf.unsorted_segment_sum` leave it out, `tf.gather` gives zeros for it, without a gradient.
+    Floats are padded with `x[0]`. Sums over all of the padded values, and means, do see it; where
+    a sum is divided by `count`, use `tf.div_no_nan`.
     """
     return _unique(x, out_idx)
 

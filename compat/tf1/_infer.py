@@ -95,7 +95,7 @@ def evaluate(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
 def as_view(value: Any) -> View:
     if isinstance(value, np.ndarray | np.generic | bool | int | float):
         return np.asarray(value)
-    if keras.ops.is_tensor(value) or isinstance(value, keras.Variable):
+    if keras.ops.is_tensor(value) or isinstance(value, _backend.Variable):
         return keras.KerasTensor(tuple(value.shape), dtype=dtype_of(value))
     return value
 

@@ -306,17 +306,64 @@ METRICS = {
 }
 
 
-def streaming(
-    name: str, sums: Any, value: Callable[[Any], Any], metrics: Any, updates: Any
-) -> tuple[Any, Any]:
-    """The value of the sums so far, and the operation that adds these and gives the value then."""
-    kept = Variable(
-        np.zeros(sums.shape.as_list(), "float32"),
+_MEAN = ("total", "count")
+_COUNTS = ("true_positives", "false_negatives", "true_negatives", "false_positives")
+# The local variables of TF1, one for each row of the sums; an empty name is a row that it does not
+# keep. A metric that is not here keeps its sums in one variable.
+VARIABLES: dict[str, tuple[str, ...]] = {
+    "auc": _COUNTS,
+    "sensitivity_at_specificity": _COUNTS,
+    "mean_tensor": ("total_tensor", "count_tensor"),
+    "precision": ("true_positives/count", "", "", "false_positives/count"),
+    "recall": ("true_positives/count", "false_negatives/count", "", ""),
+    "precision_at_thresholds": ("true_positives", "", "", "false_positives"),
+    "recall_at_thresholds": ("true_positives", "false_negatives", "", ""),
+}
+VARIABLES |= dict.fromkeys(
+    (
+        "mean accuracy mean_absolute_error mean_squared_error root_mean_squared_error "
+        "mean_relative_error mean_cosine_distance percentage_below mean_per_class_accuracy"
+    ).split(),
+    _MEAN,
+)
+for _i, _kind in enumerate(_COUNTS):
+    VARIABLES[_kind] = ("",) * _i + ("count",) + ("",) * (3 - _i)
+# What TF1 calls them where it does not say the function's name.
+SCOPES = {
+    "mean_tensor": "mean",
+    "mean_per_class_accuracy": "mean_accuracy",
+    "percentage_below": "percentage_below_threshold",
+}
+
+
+def _local(name: str, shape: list[int]) -> Variable:
+    return Variable(
+        np.zeros(shape, "float32"),
         trainable=False,
         collections=[GraphKeys.LOCAL_VARIABLES, GraphKeys.METRIC_VARIABLES],
-        name=f"{name}/sums",
+        name=name,
     )
-    found, moved = value(kept), value(assign_add(kept, sums))
+
+
+def streaming(
+    scope: str,
+    names: tuple[str, ...],
+    sums: Any,
+    value: Callable[[Any], Any],
+    metrics: Any,
+    updates: Any,
+) -> tuple[Any, Any]:
+    """The value of the sums so far, and the operation that adds these and gives the value then."""
+    shape = sums.shape.as_list()
+    now: Any
+    then: Any
+    if names:
+        now = [_local(f"{scope}/{name}", shape[1:]) if name else 0.0 for name in names]
+        then = [assign_add(v, sums[i]) if names[i] else 0.0 for i, v in enumerate(now)]
+    else:
+        now = _local(f"{scope}/sums", shape)
+        then = assign_add(now, sums)
+    found, moved = value(now), value(then)
     for collections, node in ((metrics, found), (updates, moved)):
         for collection in [collections] if isinstance(collections, str) else collections or ():
             sums.graph.add_to_collection(collection, node)
@@ -337,7 +384,7 @@ def _function(name: str, metric: Metric) -> Callable[..., Any]:
 
     def function(*args: Any, **kwargs: Any) -> Any:
         collections = [kwargs.pop(f"{kind}_collections", None) for kind in ("metrics", "updates")]
-        scope = kwargs.pop("name", None) or name
+        scope = kwargs.pop("name", None) or SCOPES.get(name, name)
         given = dict(zip(order, args, strict=False)) | kwargs
         if not any(isinstance(x, Deferred) for x in given.values()):
             raise RuntimeError(
@@ -345,7 +392,8 @@ def _function(name: str, metric: Metric) -> Callable[..., Any]:
                 "sums in a graph. Use a keras.metrics.Metric."
             )
         kept = {key: given[key] for key in settings if key in given}
-        return streaming(scope, sums(**given), lambda x: value(x, **kept), *collections)
+        names = VARIABLES.get(name, ())
+        return streaming(scope, names, sums(**given), lambda x: value(x, **kept), *collections)
 
     function.__name__ = name
     function.__doc__ = f"`tf.metrics.{name}`({', '.join(order)}): a value and its update."

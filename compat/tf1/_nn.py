@@ -11,7 +11,16 @@ from ._indexing import require_in_range
 from ._math import absolute, larger, safe_sqrt, smaller
 from ._reductions import log_sum_exp, mean, total
 from ._tensors import axes as _axes
-from ._tensors import dtype_of, either, is_floating, same, seen, tensor
+from ._tensors import (
+    dtype_of,
+    either,
+    is_floating,
+    same,
+    seen,
+    tensor,
+    without_padding,
+    zeros_where,
+)
 
 
 def _activation(name: str, compute: Callable[[Any], Any]) -> Callable[..., Any]:
@@ -256,7 +265,8 @@ def embedding_lookup(
         (params,) = params
     table, rows = tensor(params), tensor(ids)
     require_in_range(rows, ops.shape(table)[0], "tf.nn.embedding_lookup")
-    found = ops.take(table, rows, axis=0)
+    rows, absent = without_padding(rows)
+    found = zeros_where(absent, ops.take(table, rows, axis=0))
     if max_norm is None:
         return found
     over = tuple(range(len(rows.shape), len(found.shape)))

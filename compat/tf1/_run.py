@@ -21,6 +21,7 @@ from .._dispatch import computing, drawing
 from . import _infer
 from ._computed import GATHERS, Computed, as_numpy
 from ._graph import Node, Operation
+from ._tensors import without_padding, zeros_where
 from .errors import InaccessibleTensorError, InvalidArgumentError
 
 
@@ -282,14 +283,15 @@ class Values:
 
 
 def take_rows(table: Any, rows: Any) -> Any:
-    """`table[rows]`, for rows of any shape. An index out of range is an error where it can be seen,
-    and gives NaN in a compiled run."""
+    """`table[rows]`, for rows of any shape; 0 for rows that are padding. An index out of range is
+    an error where it can be seen, and gives NaN in a compiled run."""
     dtype = str(keras.backend.standardize_dtype(rows.dtype))
     if "int" not in dtype:
         raise TypeError(f"Rows are taken by integers. Received: dtype {dtype}. Use tf.cast.")
     if dtype not in ("int32", "int64"):
         rows = keras.ops.cast(rows, "int32")
     flat = rows if len(rows.shape) == 1 else keras.ops.reshape(rows, (-1,))
+    flat, absent = without_padding(flat)
     seen = _backend.concrete(flat)
     if seen is not None:
         wrong = seen[(seen < 0) | (seen >= table.shape[0])]
@@ -300,6 +302,7 @@ def take_rows(table: Any, rows: Any) -> Any:
         valid = keras.ops.logical_and(flat >= 0, flat < table.shape[0])
         valid = keras.ops.reshape(valid, (-1,) + (1,) * (len(table.shape) - 1))
         found = keras.ops.where(valid, found, float("nan"))
+    found = zeros_where(absent, found)
     if len(rows.shape) == 1:
         return found
     return keras.ops.reshape(found, (*keras.ops.shape(rows), *table.shape[1:]))

@@ -1,36 +1,47 @@
 """`tf.scatter_sub` and its kin: changes of rows of a variable.
 
 Rows that come several times add up, and cost what the rows cost, whatever the size of the table.
+What is out of range raises where values can be seen; rows below 0, with which `tf.unique` pads in a
+trace, change nothing.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-import keras
 from keras import ops
 
+from portable_losses import _backend
+
 from ._graph import Node, Tensor
+from ._indexing import require_in_range
 from ._sources import as_node
+from ._tensors import without_padding, zeros_where
 from ._variables import Variable, Write, variable_of
 
 
 def _flat(variable: Variable, rows: Any, values: Any) -> tuple[Any, Any]:
     """Rows `(N,)` and values `(N, ...)`, of indices of any shape."""
     rows = ops.reshape(ops.cast(rows, "int32"), (-1,))
+    require_in_range(rows, variable.shape.as_list()[0], f"A scatter to {variable.name!r}")
     shape = tuple(variable.shape.as_list()[1:])
     values = ops.cast(ops.convert_to_tensor(values), str(variable.dtype))
-    if not values.shape:  # one number for all
+    if len(values.shape) == 0:  # one number for all
         values = values * ops.ones((*ops.shape(rows), *shape), dtype=values.dtype)
     return rows, ops.reshape(values, (-1, *shape))
 
 
+def _add_rows(store: Any, variable: Variable, rows: Any, values: Any) -> None:
+    rows, absent = without_padding(rows)
+    store.add_rows(variable, rows, zeros_where(absent, values))
+
+
 def _add(store: Any, variable: Variable, rows: Any, values: Any) -> None:
-    store.add_rows(variable, *_flat(variable, rows, values))
+    _add_rows(store, variable, *_flat(variable, rows, values))
 
 
 def _sub(store: Any, variable: Variable, rows: Any, values: Any) -> None:
     rows, values = _flat(variable, rows, values)
-    store.add_rows(variable, rows, -values)
+    _add_rows(store, variable, rows, -values)
 
 
 def _update(store: Any, variable: Variable, rows: Any, values: Any) -> None:
@@ -42,7 +53,7 @@ def _update(store: Any, variable: Variable, rows: Any, values: Any) -> None:
     last = ops.logical_not(ops.any(ops.logical_and(same, later), axis=1))
     change = values - store.take_rows(variable, rows)
     keep = ops.reshape(last, (-1,) + (1,) * (len(values.shape) - 1))
-    store.add_rows(variable, rows, ops.where(keep, change, ops.zeros_like(change)))
+    _add_rows(store, variable, rows, ops.where(keep, change, ops.zeros_like(change)))
 
 
 def _factor(combine: Callable[[Any, Any], Any]) -> Callable[..., None]:
@@ -106,7 +117,7 @@ def _scatter(
 
 
 def _typed(x: Any) -> bool:
-    return hasattr(x, "op") or isinstance(x, keras.Variable)
+    return hasattr(x, "op") or isinstance(x, _backend.Variable)
 
 
 scatter_add, _method_add = _scatter("ScatterAdd", "scatter_add", _add)

@@ -13,6 +13,7 @@ from portable_losses import _backend
 
 from .. import _dispatch
 from . import _infer
+from ._computed import PADDED, Computed
 from ._graph import Graph, Node, Operation, _sessions, get_default_graph
 from ._random import RunSeed, seeds_of
 from ._run import Frame, Plan, Values, is_known
@@ -58,17 +59,15 @@ def _shows_padding(plan: Plan, fetches: list[Any]) -> bool:
     padded = {
         output
         for op in operations
-        if getattr(op, "old_name", None) in ("tf.unique", "tf.unique_with_counts")
+        if getattr(op, "old_name", None) in PADDED and not op.outputs[0].known
         for output in (op.outputs[0], *op.outputs[2:])
     }
-    return bool(padded) and any(
-        node in padded
-        for nodes in (
-            fetches,
-            *(op.inputs for op in operations if getattr(op, "old_name", None) != "tf.gather"),
-        )
-        for node in nodes
-    )
+    used = list(fetches)
+    for op in operations:
+        gathers = isinstance(op, Computed) and op.old_name == "tf.gather"
+        table = (op.args[0] if op.args else op.kwargs.get("params")) if gathers else None
+        used += [node for node in op.inputs if node is not table]
+    return any(node in padded for node in used)
 
 
 class Session:
@@ -105,7 +104,7 @@ class Session:
 
     def _element(self, x: Any) -> Any:
         """What a fetch names."""
-        if isinstance(x, keras.Variable):
+        if isinstance(x, _backend.Variable):
             return _infer_captured(self.graph, x)
         if keras.ops.is_tensor(x) and not isinstance(x, Node):
             return x  # a plain tensor has its value
@@ -262,7 +261,7 @@ def _fed(node: Node, value: Any) -> Any:
             f"Cannot feed value of shape {tuple(array.shape)} for Tensor {node.name!r}, which has "
             f"shape {str(TensorShape(node.shape))!r}, made at {node.op.where()}."
         )
-    here = _backend.available(dtype)
+    here = _backend.canonical_dtype(dtype)
     if here != dtype and "int" in dtype and isinstance(array, np.ndarray) and array.size:
         low, high = np.iinfo(here).min, np.iinfo(here).max
         if array.min() < low or array.max() > high:

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from portable_losses import _backend
+
 from .. import _dispatch
 from . import _infer
 from ._computed import as_argument
@@ -117,7 +119,7 @@ def as_array(value: Any, dtype: Any = None) -> np.ndarray:
 
 def as_node(x: Any, graph: Graph | None = None, dtype: Any = None) -> Any:
     """`x` as a node of the graph: a node as it is, numbers as a constant."""
-    if isinstance(x, keras.Variable):
+    if isinstance(x, _backend.Variable):
         return as_argument(x, graph or get_default_graph())
     if isinstance(x, TensorShape):
         x = x.as_list()
@@ -142,7 +144,7 @@ def placeholder_with_default(input: Any, shape: Any, name: str | None = None) ->
 
 def identity(input: Any, name: str | None = None) -> Any:
     """`tf.identity`: the same value, after what it depends on."""
-    if not isinstance(input, Node | keras.Variable):
+    if not isinstance(input, Node | _backend.Variable):
         if keras.ops.is_tensor(input) or _dispatch.current_graph() is None:
             return keras.ops.convert_to_tensor(input)
     node = as_node(input)

@@ -66,7 +66,7 @@ class Shape(tuple[Any, ...]):
 
 def is_tensor(x: Any) -> bool:
     """A tensor or a variable of the backend; no NumPy array."""
-    return isinstance(x, keras.Variable) or (not isinstance(x, np.ndarray) and ops.is_tensor(x))
+    return isinstance(x, _backend.Variable) or (not isinstance(x, np.ndarray) and ops.is_tensor(x))
 
 
 def dtype_of(x: Any) -> str:
@@ -165,6 +165,31 @@ def static(x: Any) -> Any:
         x = tensor(x)
         found = None if _backend.is_traced(x) else np.asarray(ops.convert_to_numpy(x))
     return found
+
+
+# What pads ids where their number is not known. It is no id, nor is it after a cast from int64 to
+# int32, or with another id added.
+NO_ID = -(2**30)
+
+
+def without_padding(ids: Any) -> tuple[Any, Any]:
+    """Ids with 0 where `NO_ID` is, and where it is; None for nowhere, as where values are seen:
+    nothing is padded there. Sums and products of it still count as it; -1 does not."""
+    if seen(ids) is not None:
+        return ids, None
+    absent = ids < NO_ID // 2
+    return ops.where(absent, ops.zeros_like(ids), ids), absent
+
+
+def zeros_where(absent: Any, found: Any, before: int = 0, at: int = 0) -> Any:
+    """`found` with 0 for the ids that are `absent`, and no gradient. The axes of the ids stand at
+    `at` in it, but for the first `before` of them."""
+    if absent is None:
+        return found
+    sizes = ops.shape(absent)
+    after = len(found.shape) - len(sizes) - (at - before)
+    shape = (*sizes[:before], *(1,) * (at - before), *sizes[before:], *(1,) * after)
+    return ops.where(ops.reshape(absent, shape), ops.zeros_like(found), found)
 
 
 def values(x: Any, function: str, instead: str) -> np.ndarray:

@@ -235,7 +235,7 @@ class IsInitialized(Operation):
 
 
 def _assign(store: Any, variable: Variable, value: Any) -> None:
-    store.write(variable, ops.cast(value, _backend.available(str(variable.dtype))))
+    store.write(variable, ops.cast(value, _backend.canonical_dtype(str(variable.dtype))))
 
 
 def _assign_add(store: Any, variable: Variable, value: Any) -> None:
@@ -253,7 +253,7 @@ def variable_of(ref: Any, function: str) -> Variable:
     while isinstance(ref, Tensor) and isinstance(ref.op, Write | Identity):
         ref = ref.op.inputs[0]
     if not isinstance(ref, Variable):
-        if isinstance(ref, keras.Variable):
+        if isinstance(ref, _backend.Variable):
             return captured(get_default_graph(), ref)
         raise TypeError(
             f"{function} changes a variable. Received: {ref!r}, which is a "
@@ -282,7 +282,7 @@ def _write(kind: str, function: str, ref: Any, change: Any, value: Any, name: st
 
 
 def _has_dtype(x: Any) -> bool:
-    return isinstance(x, Node | keras.Variable)
+    return isinstance(x, Node | _backend.Variable)
 
 
 def assign(
@@ -351,8 +351,7 @@ def add_to_collection(name: str, value: Any) -> None:
 
 def add_to_collections(names: Any, value: Any) -> None:
     """`tf.add_to_collections`."""
-    for name in [names] if isinstance(names, str) else names:
-        add_to_collection(name, value)
+    get_default_graph().add_to_collections(names, value)
 
 
 def get_collection(key: str, scope: str | None = None) -> list[Any]:

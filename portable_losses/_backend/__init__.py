@@ -28,7 +28,6 @@ Each backend has a module with the same functions:
 * `compiled(function)`: `function` of nested tensors, as a program for each choice of shapes and
   dtypes; on PyTorch, as it is and without a gradient;
 * `at_once()`: a context in which operations on values that are known are computed, not traced;
-* `available(dtype)`: in which dtype it has what is asked for in `dtype`: JAX keeps 64 bits in 32;
 * `snapshot(tensor)`: the tensor, safe from later updates in place of the variable it belongs to;
 * `replicas()`: how many replicas run side by side, each on its share of the batch; gradients
   are summed over them, so a mean over the share is divided by their number;
@@ -65,7 +64,6 @@ def _load() -> Any:
 
 _module = _load()
 at_once = _module.at_once
-available = _module.available
 canonical_dtype = _module.canonical_dtype
 compiled = _module.compiled
 concrete = _module.concrete
@@ -169,7 +167,6 @@ __all__ = [
     "Variable",
     "add_rows",
     "at_once",
-    "available",
     "canonical_dtype",
     "compiled",
     "concrete",

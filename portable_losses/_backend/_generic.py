@@ -46,10 +46,6 @@ def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False
 
 
-def available(dtype: str) -> str:
-    return dtype
-
-
 def at_once() -> Any:
     return contextlib.nullcontext()
 

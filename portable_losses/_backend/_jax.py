@@ -50,10 +50,6 @@ def traces_without(variable: Any, tensor: Tensor) -> bool:
     return traced and not isinstance(variable.value, jax.core.Tracer)
 
 
-def available(dtype: str) -> str:
-    return str(jax.dtypes.canonicalize_dtype(dtype))
-
-
 def at_once() -> Any:
     return jax.ensure_compile_time_eval()
 

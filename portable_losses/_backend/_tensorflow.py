@@ -16,10 +16,6 @@ def replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def available(dtype: str) -> str:
-    return dtype
-
-
 def at_once() -> Any:
     return tf.init_scope()
 

@@ -51,10 +51,6 @@ def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False
 
 
-def available(dtype: str) -> str:
-    return dtype
-
-
 def at_once() -> Any:
     return torch.no_grad()
 

@@ -426,3 +426,40 @@ def test_prints_and_summaries(capsys: Any):
     assert capsys.readouterr().err == "twice: [4.0]\n"
     assert writer.events == [(1, {"loss": 3.0})]
     assert tf.compat.v1.Session is tf.Session and not tf.executing_eagerly()
+
+
+def test_local_variables_of_metrics():
+    y, x = tf.placeholder(tf.float32, [3]), tf.placeholder(tf.float32, [3])
+    area, update = tf.metrics.auc(y, x, updates_collections="updates")
+    tf.metrics.precision(y, x)
+    tf.metrics.mean(x)
+    assert [(v.name, v.shape.as_list()) for v in tf.local_variables()] == [
+        ("auc/true_positives:0", [200]),
+        ("auc/false_negatives:0", [200]),
+        ("auc/true_negatives:0", [200]),
+        ("auc/false_positives:0", [200]),
+        ("precision/true_positives/count:0", []),
+        ("precision/false_positives/count:0", []),
+        ("mean/total:0", []),
+        ("mean/count:0", []),
+    ]
+    assert tf.get_collection("updates") == [update]
+    with tf.Session() as session:
+        session.run(tf.local_variables_initializer())
+        for _ in range(2):
+            found = session.run(update, {y: [0.0, 1.0, 1.0], x: [0.5, 0.2, 0.8]})
+            assert found == pytest.approx(0.5, abs=1e-4) == session.run(area)
+
+
+def test_regularizers_of_variables():
+    regularizer = tf.contrib.slim.l2_regularizer(0.5)
+    start = tf.constant_initializer([1.0, -3.0])
+    v = tf.get_variable("v", [2], initializer=start, regularizer=regularizer)
+    (penalty,) = tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)
+    both = [penalty, tf.contrib.layers.l1_regularizer(0.25)(v)]
+    assert run(both) == [2.5, 1.0]
+    assert tf.contrib.layers.l2_regularizer(0.0)(v) is None
+    with pytest.raises(ValueError, match="must be a float"):
+        tf.contrib.layers.l2_regularizer(1)
+    tf.get_default_graph().add_to_collections(["a", "b"], v)
+    assert tf.get_collection("a") == tf.get_collection("b") == [v]

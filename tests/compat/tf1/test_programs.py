@@ -50,7 +50,7 @@ def test_reads_and_writes(program: Any):
 
 # One of each wiring, and of each kind of update.
 IN_FIT = ("under_the_loss", "returned", "collected", "read_after", "moving_average", "trained")
-IN_FIT += ("per_sample",)
+IN_FIT += ("per_sample", "bias_corrected")
 
 
 @pytest.mark.parametrize("name", IN_FIT)
