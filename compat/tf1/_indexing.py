@@ -55,8 +55,9 @@ def gather(
     """`tf.gather`: along axis 0, or the first after `batch_dims`, unless another is given."""
     if isinstance(validate_indices, int) and not isinstance(validate_indices, bool):
         raise TypeError("tf.gather: in TF1 the third argument is no axis. Give it by name: axis=1.")
-    if of_sizes(itself, params) is not None:
-        rows = np.asarray(static(indices)).tolist()
+    known = static(indices)
+    if known is not None and of_sizes(itself, params) is not None:
+        rows = np.asarray(known).tolist()
         return of_sizes(
             lambda n: [n[i] for i in rows] if isinstance(rows, list) else n[rows], params
         )
