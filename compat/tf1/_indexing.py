@@ -57,8 +57,9 @@ def gather(
         raise TypeError("tf.gather: in TF1 the third argument is no axis. Give it by name: axis=1.")
     if isinstance(name, int):
         axis = name  # TF2's fourth argument
-    if of_sizes(itself, params) is not None:
-        rows = np.asarray(static(indices)).tolist()
+    known = static(indices)
+    if known is not None and of_sizes(itself, params) is not None:
+        rows = np.asarray(known).tolist()
         return of_sizes(
             lambda n: [n[i] for i in rows] if isinstance(rows, list) else n[rows], params
         )

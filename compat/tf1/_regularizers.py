@@ -9,10 +9,10 @@ from ._reductions import reduce_sum
 
 
 def _regularizer(function: str, norm: Callable[[Any], Any]) -> Callable[..., Any]:
-    def regularizer(scale: float, scope: str | None = None) -> Callable[[Any], Any]:
-        if isinstance(scale, int) or scale < 0:
+    def regularizer(scale: Any, scope: str | None = None) -> Callable[[Any], Any]:
+        if isinstance(scale, int) or (isinstance(scale, float) and scale < 0):
             raise ValueError(f"{function}: scale must be a float from 0 on. Received: {scale!r}.")
-        if scale == 0.0:
+        if isinstance(scale, float) and scale == 0.0:  # else a tensor
             return lambda weights: None
         return lambda weights: _math.multiply(scale, norm(weights))
 

@@ -129,7 +129,9 @@ class Variable(Node):
                     f"{as_name(dtype)} was asked for."
                 )
             self.initial_value = initial
-            self.views, self.unshaped = initial.views, str(initial.dtype)
+            self.unshaped = str(initial.dtype)
+            # Shape and dtype alone: what it holds initially is not what it holds.
+            self.views = _infer.views_of(_infer.shape_of(initial.views), self.unshaped)
             if expected_shape is not None:
                 self.set_shape(expected_shape)
             self.initializer: Operation = Write("Assign", self, _assign, (initial,), "Assign", True)

@@ -128,6 +128,22 @@ def test_what_pads():
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(narrow[0]), distinct)
 
 
+def test_rows_of_integers():
+    """Neither a variable of integers nor a constant one is taken for a shape."""
+    steps = tf.get_variable("steps", [5], tf.int32, tf.zeros_initializer(), trainable=False)
+    ids = tf.placeholder(tf.int32, [3])
+    found = [tf.gather(tf.assign_add(steps, [0, 1, 2, 3, 4]), ids), tf.gather(steps, ids)]
+    found.append(tf.gather(tf.constant([5, 6, 7, 8]), ids))
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        for value, right in zip(
+            [session.run(x, {ids: [3, 1, 1]}) for x in found],
+            [[3, 1, 1], [3, 1, 1], [8, 6, 6]],
+            strict=True,
+        ):
+            np.testing.assert_array_equal(value, right)
+
+
 def test_a_scatter_out_of_range_raises():
     table = tf.get_variable("table", [5], tf.float32, tf.zeros_initializer())
     ids = tf.placeholder(tf.int32, [None])
