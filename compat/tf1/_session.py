@@ -64,8 +64,9 @@ def _shows_padding(plan: Plan, fetches: list[Any]) -> bool:
     }
     used = list(fetches)
     for op in operations:
-        gathers = isinstance(op, Computed) and op.old_name == "tf.gather"
-        table = (op.args[0] if op.args else op.kwargs.get("params")) if gathers else None
+        table = None
+        if isinstance(op, Computed) and op.old_name == "tf.gather":
+            table = op.args[0] if op.args else op.kwargs.get("params")
         used += [node for node in op.inputs if node is not table]
     return any(node in padded for node in used)
 
