@@ -6,11 +6,13 @@ sort the distances of each anchor.
 
 from typing import Any
 
+import keras
+import numpy as np
 from keras import ops
 
 from portable_losses import _backend
 from portable_losses._inputs import require_at_least, require_choice
-from portable_losses._numerics import positive_part
+from portable_losses._numerics import masked_mean, positive_part
 from portable_losses._pairwise import (
     DISTANCES,
     Pairs,
@@ -223,11 +225,18 @@ def triplet_hard(
 
 
 def _largest(x: Tensor, mask: Tensor) -> Tensor:
-    """The largest `x` of a row where `mask` holds; 0 and gradient 0 where it holds nowhere."""
-    some = ops.any(mask, axis=1)
-    x = ops.where(mask, x, ops.full_like(x, -float("inf")))
-    x = ops.where(ops.expand_dims(some, 1), x, ops.zeros_like(x))
-    return ops.amax(x, axis=1)
+    """The largest `x` of a row where `mask` holds; 0 and gradient 0 where it holds nowhere.
+
+    Entries that are as large, up to rounding, share the gradient. Up to rounding, since a compiler
+    may compute `x` twice: the largest of one copy is then found nowhere in the other, and the
+    gradient of `ops.amax` is lost.
+    """
+    held = ops.where(mask, ops.stop_gradient(x), ops.full_like(x, -float("inf")))
+    largest = ops.amax(held, axis=1, keepdims=True)
+    rounding = 4 * float(np.finfo(keras.backend.standardize_dtype(x.dtype)).eps)
+    near = held >= largest - rounding * ops.abs(largest)
+    near = ops.logical_and(mask, ops.logical_or(near, ops.equal(held, largest)))
+    return masked_mean(x, near, axis=1)
 
 
 @register
