@@ -9,6 +9,7 @@
 | `notnumber:x` | is no plain number |
 | `simple:x` | costs nothing to be written twice |
 | `single:x` | is no list |
+| `tensors:x` | is no list of shapes, or of lists of numbers |
 | `float:x` | shows no sign of integers; for the division, is surely a float |
 | `shape` | the call's value is used as a tuple only |
 """
@@ -72,12 +73,23 @@ def _holds(condition: str, bound: dict[str, cst.Arg], ctx: Context, ref: Referen
             return value is not None and _is_simple(value)
         case "single":
             return not isinstance(value, cst.List | cst.Tuple)
+        case "tensors":
+            parts = value.elements if isinstance(value, cst.List | cst.Tuple) else ()
+            return not any(_is_shape(part.value, ctx) for part in parts)
         case "float":
             assert value is not None
             kind = dtype_of(value, ctx)
             surely = ref.symbol in ("tf.div", "tf.fill")
             return kind == "float" if surely else kind != "int"
     raise AssertionError(f"unknown condition {condition!r}")
+
+
+def _is_shape(value: cst.BaseExpression, ctx: Context) -> bool:
+    while isinstance(value, cst.Subscript):
+        value = value.value
+    if isinstance(value, cst.Call):
+        return ctx.symbol(value.func) in ("tf.shape", "K.shape")
+    return isinstance(value, cst.List | cst.Tuple)
 
 
 def _is_name(value: cst.BaseExpression | None, name: str) -> bool:
