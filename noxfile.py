@@ -135,14 +135,15 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """The main job: center loss on images of digits; a table and a picture.
+    """The main job: center loss on images of digits; a table and a picture. With `-- --legacy`, a
+    program of TensorFlow 1 migrated, trained and compared.
 
     After `--` come options of `portable-losses demo`; the backend that `--backend` names is
     installed, JAX without it.
     """
     options = session.posargs
     backend = options[options.index("--backend") + 1] if "--backend" in options else "jax"
-    install(session, f".[{backend},demo]")
+    install(session, f".[{backend},demo,migrate]")
     session.run("portable-losses", "demo", *options, env=environment(backend))
 
 
@@ -240,14 +241,17 @@ def docs(session: nox.Session) -> None:
 def oracle_tf1(session: nox.Session) -> None:
     """Record the golden figures of TensorFlow 1.15 again and compare. Needs `python3.7`."""
     session.install("--upgrade", "pip")
-    session.install("tensorflow==1.15.5", "protobuf<3.21", "h5py<3")
+    session.install("tensorflow==1.15.5", "protobuf<3.21", "h5py<3", "scikit-learn")
     new = Path(session.create_tmp()) / "golden"
     shutil.rmtree(new, ignore_errors=True)
     recorders = ("record_tf1", "record_tf1_centers", "record_tf1_programs", "record_tf1_ops")
+    recorders += ("record_legacy_demo",)
     for recorder in recorders:
         session.run("python", f"tests/oracles/{recorder}.py", "--out", str(new), silent=True)
     compare = ("tests/oracles/compare.py", str(new), "tests/oracles/golden")
     session.run("python", *compare, "center_", "joint_", "programs", "tf1_ops_")
+    compare = ("tests/oracles/compare.py", str(new), "portable_losses/_legacy", "digits_")
+    session.run("python", *compare)
 
 
 @nox.session

@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         help="train with and without center loss; print a table and draw the embeddings",
         description="Train a small network with two features on real images of digits, once with "
         "softmax alone and once with softmax and center loss. Print a table of both and write "
-        "embeddings.png and results.json.",
+        "embeddings.png and results.json. With --legacy, migrate an old program instead.",
     )
     demo.set_defaults(command=_run_demo)
     demo.add_argument(
@@ -83,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument(
         "--out", type=Path, default=Path("demo"), metavar="DIR", help="default: ./%(default)s"
+    )
+    demo.add_argument(
+        "--legacy",
+        action="store_true",
+        help="instead: migrate a program of TensorFlow 1, train it, and compare with what it gave "
+        "on TensorFlow 1.15.5; always the same network, epochs and first weights",
     )
 
     catalogue = commands.add_parser(
@@ -138,9 +144,11 @@ def _seed(text: str) -> int:
 
 
 def _run_demo(arguments: argparse.Namespace) -> int:
-    if missing := _environment.missing("demo"):
+    extras = ("demo", "migrate") if arguments.legacy else ("demo",)
+    if missing := sorted({name for extra in extras for name in _environment.missing(extra)}):
         raise UsageError(
-            f"the demo needs {', '.join(missing)}: pip install 'portable-losses[demo]'"
+            f"the demo needs {', '.join(missing)}: "
+            f"pip install 'portable-losses[{','.join(extras)}]'"
         )
     name, why = _choose_backend(arguments.backend)
     _require_writable(arguments.out)
@@ -154,6 +162,10 @@ def _run_demo(arguments: argparse.Namespace) -> int:
     print(f"Backend: {name}, chosen by {why}.", flush=True)
 
     try:
+        if arguments.legacy:
+            from portable_losses import _demo_legacy
+
+            return 0 if _demo_legacy.run(arguments.out)["same"] else FAILED
         from portable_losses import _demo
     except ImportError as error:
         raise UsageError(str(error)) from error

@@ -35,8 +35,8 @@ LADDER = (
     "codemod",
 )
 PACKAGES = {"losses", "metrics", "training", "plot", "codemod"}
-# The root package, the command line and its demo stand above all and may import all.
-TOP = {"", "cli", "_demo"}
+# The root package, the command line and its demos stand above all and may import all.
+TOP = {"", "cli", "_demo", "_demo_legacy", "_legacy"}
 # All of the core that compat may use. `_backend` is private, but it holds what differs between
 # backends, and importing it first is what explains a missing one.
 FOR_COMPAT = {"losses", "metrics", "training", "_backend"}

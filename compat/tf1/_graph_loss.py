@@ -136,6 +136,7 @@ class GraphLoss(StatefulLoss):
         loss_output: Which of the returned values is the loss.
         label_shape: The shape of one label, `()` for class ids, `(C,)` for one-hot rows. Labels of
             another shape, when they come, are taken as they are; variables are made with this.
+            None tries class ids, then labels like the predictions.
         label_dtype: The dtype of the labels, for the same purpose.
         reduction: How a loss with one value per sample is reduced; a loss that is one number
             stays what it is.
@@ -209,17 +210,7 @@ class GraphLoss(StatefulLoss):
         return {f"{name}:0": weight for name, weight in self._traces.weights.items()}
 
     def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
-        label = tuple(y_true_shape)[1:] if self.label_shape is None else self.label_shape
-        try:
-            trace = self._trace(label, self.label_dtype, tuple(y_pred_shape)[1:])
-        except Exception as error:
-            error.add_note(
-                f"Raised while {self.function_name!r} was called to make its variables, with "
-                f"labels of shape {(None, *label)}, dtype {self.label_dtype}, predictions "
-                f"of shape {tuple(y_pred_shape)}. `label_shape` and `label_dtype` say what "
-                "labels are."
-            )
-            raise
+        trace = self._first_trace(tuple(y_true_shape)[1:], tuple(y_pred_shape)[1:])
         for name, variable in trace.variables.items():
             self._traces.weights[name] = self._make(name, variable)
         if trace.moving.random:
@@ -234,6 +225,28 @@ class GraphLoss(StatefulLoss):
                 "meant.",
                 stacklevel=2,
             )
+
+    def _first_trace(self, label: Any, features: Any) -> Trace:
+        """The trace that makes the variables. What labels are is not known to a model without
+        data: unless it is said, ids, or else like the predictions, one-hot."""
+        kinds = [(label if self.label_shape is None else self.label_shape, self.label_dtype)]
+        if self.label_shape is None and features != label:
+            kinds.append((features, self.state_dtype))
+        errors = []
+        for shape, dtype in kinds:
+            try:
+                return self._trace(shape, dtype, features)
+            except Exception as error:
+                errors.append(error)
+        tried = " and with ".join(
+            f"shape {(None, *shape)}, dtype {dtype}" for shape, dtype in kinds
+        )
+        errors[0].add_note(
+            f"Raised while {self.function_name!r} was called to make its variables, with labels "
+            f"of {tried}, predictions of shape {(None, *features)}. `label_shape` and "
+            "`label_dtype` say what labels are."
+        )
+        raise errors[0]
 
     def _make(self, name: str, variable: Variable) -> keras.Variable:
         shape = variable.shape

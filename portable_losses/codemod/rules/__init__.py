@@ -6,6 +6,7 @@ from portable_losses.codemod.rules import (
     add_weight,
     calls,
     center_loss,
+    compile_loss,
     cross_entropy,
     decorators,
     fit_generator,
@@ -23,11 +24,12 @@ from portable_losses.codemod.rules import (
 )
 
 # Those that change no more than names; `--target compat` stays with them.
-IMPORTS = (graph, center_loss, decorators, keras_names, calls)
+IMPORTS = (graph, center_loss, compile_loss, decorators, keras_names, calls)
 # `graph` decides what stays a TF1 graph, `calls` settles what the rules before it left alone.
 RULES = (
     graph,
     center_loss,
+    compile_loss,
     decorators,
     type_names,
     reductions,

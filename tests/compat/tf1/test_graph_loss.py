@@ -249,3 +249,19 @@ def test_errors():
     loss(np.ones((4, 3), "int32"), FEATURES, training=True)
     with pytest.raises(ValueError, match="makes other variables for labels of shape"):
         loss(np.ones((4, 5), "int32"), FEATURES, training=True)
+
+
+def test_labels_that_are_no_ids_are_taken_to_be_like_the_predictions():
+    def loss(labels, logits):
+        start = tf.zeros_initializer()
+        shift = tf.get_variable("shift", [3], initializer=start, trainable=False)
+        return tf.nn.softmax_cross_entropy_with_logits_v2(labels=labels, logits=logits + shift)
+
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    made = training.LossModel(network, tf.GraphLoss(loss))
+    assert list(made.loss_fn.tf1_variables) == ["shift:0"]
+    value = made.loss_fn(np.eye(3, dtype="float32"), np.zeros((3, 3)), training=False)
+    np.testing.assert_allclose(value, np.log(3), rtol=1e-6)
+    with pytest.raises(ValueError) as caught:
+        tf.GraphLoss(lambda labels, logits: tf.cast(labels, "int32")).build((None,), (None, 3, 4))
+    assert "shape (None,), dtype int32 and with shape (None, 3, 4)" in str(caught.value.__notes__)

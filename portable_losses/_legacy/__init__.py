@@ -1,0 +1,1 @@
+"""An old program, as text, and what it gave on TensorFlow 1.15.5: data of `demo --legacy`."""
