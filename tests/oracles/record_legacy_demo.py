@@ -52,7 +52,7 @@ def main():
         "train": np.int32(TRAIN),
         "versions": json.dumps({"tensorflow": tf.__version__, "numpy": np.__version__}),
     }
-    recorded.update(("start_%d" % i, weight) for i, weight in enumerate(start))
+    recorded.update((f"start_{i}", weight) for i, weight in enumerate(start))
     np.savez_compressed(out, **recorded)
     print(recorded["loss"], recorded["accuracy"])
     print("test", np.mean(recorded["predicted"] == digits[TRAIN:]), os.path.getsize(out), "bytes")

@@ -1,5 +1,5 @@
-"""A loss with variables in `compile(loss=...)`: Keras 3 tracks none of them, so the model has to own
-the loss."""
+"""A loss with variables in `compile(loss=...)`: Keras 3 tracks none of them, so the model has to
+own the loss."""
 
 import libcst as cst
 
