@@ -245,13 +245,13 @@ def oracle_tf1(session: nox.Session) -> None:
     new = Path(session.create_tmp()) / "golden"
     shutil.rmtree(new, ignore_errors=True)
     recorders = ("record_tf1", "record_tf1_centers", "record_tf1_programs", "record_tf1_ops")
-    recorders += ("record_legacy_demo",)
+    recorders += ("record_tf1_documents", "record_legacy_demo")
     for recorder in recorders:
         session.run("python", f"tests/oracles/{recorder}.py", "--out", str(new), silent=True)
-    compare = ("tests/oracles/compare.py", str(new), "tests/oracles/golden")
-    session.run("python", *compare, "center_", "joint_", "programs", "tf1_ops_")
-    compare = ("tests/oracles/compare.py", str(new), "portable_losses/_legacy", "digits_")
-    session.run("python", *compare)
+    compare = ("tests/oracles/compare.py", str(new))
+    prefixes = ("center_", "joint_", "programs", "tf1_ops_", "document_")
+    session.run("python", *compare, "tests/oracles/golden", *prefixes)
+    session.run("python", *compare, "portable_losses/_legacy", "digits_")
 
 
 @nox.session

@@ -146,7 +146,7 @@ def moving_average_update(x: Any, value: Any, momentum: Any) -> Any:
 def get_value(x: Any) -> Any:
     """The values as a NumPy array; what is no tensor comes back as it is."""
     if isinstance(x, Deferred):
-        return get_session().run(x)
+        return get_session([x]).run(x)
     if not is_tensor(x):
         return x
     if isinstance(x, keras.KerasTensor):
@@ -160,7 +160,7 @@ def get_value(x: Any) -> Any:
 def batch_get_value(tensors: Any) -> list[Any]:
     """`get_value` of each."""
     if any(isinstance(x, Deferred) for x in tensors):
-        return list(get_session().run(list(tensors)))
+        return list(get_session(list(tensors)).run(list(tensors)))
     return [get_value(x) for x in tensors]
 
 
@@ -172,7 +172,7 @@ def eval(x: Any) -> Any:
 def set_value(x: Any, value: Any) -> None:
     """Assigns values to a variable."""
     if isinstance(x, Deferred):
-        x.load(value, get_session())  # type: ignore[attr-defined]
+        x.load(value, get_session([x]))  # type: ignore[attr-defined]
     else:
         update(x, np.asarray(value))
 
@@ -315,11 +315,17 @@ def gradients(loss: Any, variables: Any) -> Any:
 
 def get_session(op_input_list: Any = ()) -> Any:
     """The session of `portable_losses.compat.tf1`: the one that is open, that of `set_session`, or
-    a new one."""
+    a new one, if the graph that is built now, or that of the tensors given, is another."""
     tf1 = importlib.import_module(".tf1", __package__)
-    session = tf1.get_default_session() or _session.get("value")
-    if session is None:
-        session = _session["value"] = tf1.Session()
+    session = tf1.get_default_session()
+    if session is not None:
+        return session
+    given = op_input_list if isinstance(op_input_list, list | tuple) else [op_input_list]
+    graphs = [x.graph for x in given if isinstance(x, Deferred) and not x.known]  # type: ignore[attr-defined]
+    graph = graphs[0] if graphs else tf1.get_default_graph()
+    session = _session.get("value")
+    if session is None or session.graph is not graph:
+        session = _session["value"] = tf1.Session(graph=graph)
     return session
 
 

@@ -1,12 +1,12 @@
 """`compile` of Keras 2: its order of arguments, names, functions, and what it did to targets."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 
-from . import losses, metrics, optimizers
+from . import _stateful, losses, metrics, optimizers
 from ._shapes import as_compiled
 
 # Keras chooses the metric of these by the shapes of targets and predictions.
@@ -83,6 +83,13 @@ def _aligned(y: Any, y_pred: Any, names: Any) -> Any:
 class OldTraining:
     """What a model of Keras 2 has and one of Keras 3 has not; mixed in before one of those."""
 
+    loss_layers: Sequence[Any] = ()  # the losses of `compile` that hold state
+
+    @property
+    def variables(self) -> list[Any]:
+        found = super().variables  # type: ignore[misc]
+        return [*found, *(v for layer in self.loss_layers for v in layer.variables)]
+
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -103,6 +110,7 @@ class OldTraining:
             )
         more = {key: value for key, value in kwargs.items() if key not in IGNORED}
         outputs = len(getattr(self, "output_names", ()) or ())
+        loss = self._owning(loss)
         super().compile(  # type: ignore[misc]
             optimizer=optimizers.get(optimizer),
             loss=_map(as_old_loss, loss),
@@ -114,6 +122,31 @@ class OldTraining:
             jit_compile="auto" if jit_compile is None else jit_compile,
             **more,
         )
+
+    def _owning(self, loss: Any) -> Any:
+        """`loss`, where each that holds state is owned by this model."""
+        names = list(getattr(self, "output_names", ()) or ())
+        tensors = list(getattr(self, "outputs", ()) or ()) or [None]
+        places: dict[Any, Any] = dict(enumerate(tensors))
+        places |= dict(zip(names, tensors, strict=False))
+        owned = []
+
+        def one(given: Any, output: Any) -> Any:
+            held = isinstance(given, _stateful.InCompile)  # from a file
+            layer = _stateful.as_layer(given.layer if held else given, output)
+            if layer is None:
+                return given
+            owned.append(layer)
+            return _stateful.InCompile(layer)
+
+        if isinstance(loss, dict) and "class_name" not in loss:
+            found: Any = {key: one(x, places.get(key)) for key, x in loss.items()}
+        elif isinstance(loss, list | tuple):
+            found = [one(x, places.get(i)) for i, x in enumerate(loss)]
+        else:
+            found = one(loss, tensors[0])
+        _stateful.own(self, owned)
+        return found
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as a saved model says; Keras leaves that to whoever has a `compile`."""
@@ -130,9 +163,10 @@ class OldTraining:
         training: bool = True,
     ) -> Any:
         y = _aligned(y, y_pred, getattr(self, "output_names", None))
-        return super().compute_loss(  # type: ignore[misc]
-            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training
-        )
+        with _stateful.step(training):
+            return super().compute_loss(  # type: ignore[misc]
+                x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training
+            )
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         y = _aligned(y, y_pred, getattr(self, "output_names", None))

@@ -130,11 +130,18 @@ class FunctionalModel(Model, Functional):
         self.__dict__["seen"] = tuple(ops.stop_gradient(value) for value in metrics)
         return outputs
 
-    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,  # by name, or Keras does not say it
+    ) -> Any:
         seen, self.__dict__["seen"] = self.seen, ()
         for tracker, value in zip(self.trackers, seen, strict=False):
             tracker.update_state(value)
-        return super().compute_loss(*args, **kwargs)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

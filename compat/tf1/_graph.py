@@ -48,6 +48,7 @@ class Graph(Deferred):
         self.floating = False  # it holds one constant, made while no graph was being built
         self.variable_store: dict[str, Any] = {}
         self.captured: dict[int, Any] = {}
+        self.weights: dict[str, Any] = {}  # variables of Keras that TF1 would have had here
         self.plans: dict[Any, Any] = {}
         self.programs: dict[Any, Any] = {}
         self.scope = ""
@@ -158,6 +159,10 @@ class Graph(Deferred):
                 f"The name {name!r} looks like an (invalid) Operation name, not a Tensor. Tensor "
                 'names must be of the form "<op_name>:<output_index>".'
             )
+        if op_name in self.weights and index == "0":
+            from ._variables import captured
+
+            return captured(self, self.weights[op_name], op_name)
         if op_name not in self.operations:
             raise KeyError(
                 f"The name {name!r} refers to a Tensor which does not exist. The operation, "

@@ -226,21 +226,22 @@ class GraphLoss(StatefulLoss):
                 stacklevel=2,
             )
 
+    def _label_kinds(self, label: Any, features: Any) -> list[tuple[Any, str]]:
+        """The shapes and dtypes that labels may have, the likeliest first. A model without data
+        does not know them: ids, or else like the predictions, one-hot."""
+        if self.label_shape is not None:
+            return [(self.label_shape, self.label_dtype)]
+        return [(label, self.label_dtype), (features, self.state_dtype)]
+
     def _first_trace(self, label: Any, features: Any) -> Trace:
-        """The trace that makes the variables. What labels are is not known to a model without
-        data: unless it is said, ids, or else like the predictions, one-hot."""
-        kinds = [(label if self.label_shape is None else self.label_shape, self.label_dtype)]
-        if self.label_shape is None and features != label:
-            kinds.append((features, self.state_dtype))
-        errors = []
+        """The trace that makes the variables."""
+        kinds, errors = self._label_kinds(label, features), []
         for shape, dtype in kinds:
             try:
                 return self._trace(shape, dtype, features)
             except Exception as error:
                 errors.append(error)
-        tried = " and with ".join(
-            f"shape {(None, *shape)}, dtype {dtype}" for shape, dtype in kinds
-        )
+        tried = " and with ".join(f"shape {(None, *s)}, dtype {dtype}" for s, dtype in kinds)
         errors[0].add_note(
             f"Raised while {self.function_name!r} was called to make its variables, with labels "
             f"of {tried}, predictions of shape {(None, *features)}. `label_shape` and "

@@ -192,21 +192,21 @@ class Variable(Node):
 class Captured(Variable):
     """A variable of Keras in a graph: it keeps its value itself."""
 
-    def __init__(self, graph: Graph, variable: keras.Variable):
+    def __init__(self, graph: Graph, variable: keras.Variable, name: str | None = None):
         self.keras, self.trainable, self.use_resource = variable, variable.trainable, False
         dtype = str(keras.backend.standardize_dtype(variable.dtype))
         self.views, self.unshaped = _infer.views_of(list(variable.shape), dtype), dtype
         with graph.inside(None), graph.name_scope(None):
-            self.op = VariableOp(graph, variable.name, self)
+            self.op = VariableOp(graph, name or variable.name, self)
             self.initial_value = None
             self.initializer = NoOp(graph, "NoOp", f"{self.op.name}/Assign")
             self._read = Identity(graph, self, f"{self.op.name}/read").outputs[0]
 
 
-def captured(graph: Graph, variable: keras.Variable) -> Captured:
+def captured(graph: Graph, variable: keras.Variable, name: str | None = None) -> Captured:
     """The node of a Keras variable in a graph, the same each time."""
     if id(variable) not in graph.captured:
-        graph.captured[id(variable)] = Captured(graph, variable)
+        graph.captured[id(variable)] = Captured(graph, variable, name)
     return graph.captured[id(variable)]
 
 

@@ -24,7 +24,7 @@ from portable_losses.codemod.rules import (
 )
 
 # Those that change no more than names; `--target compat` stays with them.
-IMPORTS = (graph, center_loss, compile_loss, decorators, keras_names, calls)
+IMPORTS = (graph, center_loss, decorators, keras_names, calls)
 # `graph` decides what stays a TF1 graph, `calls` settles what the rules before it left alone.
 RULES = (
     graph,

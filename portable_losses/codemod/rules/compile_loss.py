@@ -1,5 +1,5 @@
 """A loss with variables in `compile(loss=...)`: Keras 3 tracks none of them, so the model has to
-own the loss."""
+own the loss. (`compat.keras2` models do, so `--target compat` leaves it.)"""
 
 import libcst as cst
 
@@ -24,7 +24,6 @@ def apply(ctx: Context) -> None:
             isinstance(loss.value, cst.Name)
             and isinstance(owner, cst.Name)
             and line is not None
-            and ctx.target == "native"
             and all(arg.keyword is not None for arg in call.args[position + 1 :])
         ):
             _wrap(ctx, call, owner.value, loss.value.value, position, line)
