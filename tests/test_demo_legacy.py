@@ -29,7 +29,7 @@ def test_the_figures_are_those_of_tensorflow_1(ran):
 def test_what_is_shown_and_written(ran):
     figures, printed, folder = ran
     assert max(map(len, printed.splitlines())) < 300
-    assert "+    model = LossModel(model, GraphLoss(joint_loss))" in printed
+    assert "+    model = LossModel(model, JointLoss())" in printed
     assert "line 11, check: `center_loss` is `compat.CenterLoss(" in printed
     assert "[" not in printed.split("Losses within")[1]  # no markup left
     assert (folder / "digits_tf1.py").read_text() == _demo_legacy.program()
