@@ -43,6 +43,10 @@ class Deferred:
         """The value as a NumPy array, if it is known."""
         raise NotImplementedError
 
+    def variable(self, variable: Any) -> Any:
+        """A variable of Keras as a value of this kind, which can be assigned to."""
+        raise NotImplementedError
+
     def gradients(self, variables: Any) -> Any:
         """The gradients of this value by `variables`, later."""
         raise NotImplementedError

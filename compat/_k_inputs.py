@@ -13,6 +13,7 @@ from portable_losses import _backend
 
 from . import _dispatch
 from ._dispatch import Deferred, Function
+from ._k_variables import building
 
 DATA_FORMATS = ("channels_first", "channels_last")
 _OLD_DTYPES = {"half": "float16", "float": "float32", "double": "float64", "int": "int32"}
@@ -177,7 +178,8 @@ def is_later(x: Any) -> bool:
 def operation(old_name: str, *, random: bool = False) -> Callable[[Function], Function]:
     """`_dispatch.operation`, which is left out where there is nothing to dispatch, for functions
     that may be given a `Shape`, which is no tree of tensors to Keras: it becomes a tuple first.
-    While a graph is built, one that is `random` is a node of it, which draws in each run."""
+    While a graph is built, one that is `random` is a node of it, which draws in each run, and so
+    is one of a `K.variable`."""
 
     def plain(x: Any) -> Any:
         return tuple(x) if isinstance(x, Shape) else x
@@ -191,8 +193,8 @@ def operation(old_name: str, *, random: bool = False) -> Callable[[Function], Fu
             kwargs = {key: plain(x) for key, x in kwargs.items()}
             if is_later(args) or is_later(list(kwargs.values())):
                 return dispatched(*args, **kwargs)
-            graph = _dispatch.current_graph() if random else None
-            if graph is not None and not any(map(is_tensor, args)):
+            graph = building([*args, *kwargs.values()], random)
+            if graph is not None:
                 return graph.defer(dispatched, args, kwargs)
             return function(*args, **kwargs)
 

@@ -16,13 +16,18 @@ from . import _k_random as random
 from . import _k_shapes as shapes
 from ._dispatch import Deferred
 from ._k_inputs import cast, dtype_name, is_tensor, like, operation, require_whole, sizes, tensor
+from ._k_variables import KVariable, building
 
 # Variables ----------------------------------------------------------------------------------
 
 
 def variable(value: Any, dtype: Any = None, name: str | None = None, constraint: Any = None) -> Any:
     """A `keras.Variable` of floatx. What is made within a compiled step could not be kept, and is a
-    plain tensor."""
+    plain tensor.
+
+    A graph of TF1 takes it in: there an expression of it is a node, and `K.update` of it an
+    operation that runs when it is fetched. It holds its value itself, the same in all sessions, and
+    an initializer that is run leaves that as it is."""
     dtype = dtype_name(dtype or keras.config.floatx())
     if hasattr(value, "tocoo"):  # SciPy
         value = value.toarray()
@@ -33,7 +38,7 @@ def variable(value: Any, dtype: Any = None, name: str | None = None, constraint:
         return start
     trains = bool(keras.backend.is_float_dtype(dtype))
     name = name and name.replace("/", "_")
-    made = keras.Variable(start, dtype=dtype, trainable=trains, name=name)
+    made = KVariable(start, dtype=dtype, trainable=trains, name=name)
     if constraint is not None:
         made.constraint = constraint
     return made
@@ -101,8 +106,23 @@ def random_normal_variable(
 
 
 def _assigned(x: Any, value: Any, method: str) -> Any:
+    x, value = _in_a_graph(x, value)
     if isinstance(x, Deferred):
         return getattr(x, method)(value)
+    return _assigned_now(x, value, method)
+
+
+def _in_a_graph(x: Any, value: Any) -> tuple[Any, Any]:
+    """A variable as a node of the graph that its new value belongs to, or that is being built."""
+    if isinstance(value, Deferred) and value.known and not isinstance(x, Deferred):
+        value = value.concrete()
+    if isinstance(x, _backend.Variable):
+        graph = value if isinstance(value, Deferred) else building((x, value))
+        x = x if graph is None else graph.variable(x)
+    return x, value
+
+
+def _assigned_now(x: Any, value: Any, method: str) -> Any:
     if not isinstance(x, _backend.Variable):
         raise ValueError(
             f"Only a variable can be updated. Received: {type(x).__name__}. `K.variable`, "
@@ -119,7 +139,7 @@ def _assigned(x: Any, value: Any, method: str) -> Any:
 
 
 def update(x: Any, new_x: Any) -> Any:
-    """Assigns and returns the variable."""
+    """Assigns and returns the variable; in a graph of TF1, the operation that assigns."""
     return _assigned(x, new_x, "assign")
 
 
@@ -135,6 +155,7 @@ def update_sub(x: Any, decrement: Any) -> Any:
 
 def moving_average_update(x: Any, value: Any, momentum: Any) -> Any:
     """x − (x − value)(1 − momentum), without the correction of the start that TF1 made."""
+    x, value = _in_a_graph(x, value)
     if isinstance(x, Deferred):
         return x.assign_sub((x - value) * (1 - momentum))  # type: ignore[attr-defined]
     if not isinstance(x, _backend.Variable):
@@ -174,7 +195,7 @@ def set_value(x: Any, value: Any) -> None:
     if isinstance(x, Deferred):
         x.load(value, get_session([x]))  # type: ignore[attr-defined]
     else:
-        update(x, np.asarray(value))
+        _assigned_now(x, np.asarray(value), "assign")
 
 
 def batch_set_value(tuples: Any) -> None:
@@ -321,7 +342,7 @@ def get_session(op_input_list: Any = ()) -> Any:
     if session is not None:
         return session
     given = op_input_list if isinstance(op_input_list, list | tuple) else [op_input_list]
-    graphs = [x.graph for x in given if isinstance(x, Deferred) and not x.known]  # type: ignore[attr-defined]
+    graphs = [x.graph for x in given if isinstance(x, Deferred) and hasattr(x, "graph")]
     graph = graphs[0] if graphs else tf1.get_default_graph()
     session = _session.get("value")
     if session is None or session.graph is not graph:

@@ -9,6 +9,8 @@ import keras
 
 from portable_losses import _backend
 
+from .._dispatch import Deferred
+
 # Of the layers that are being called, the innermost last.
 _pending: list[list[tuple[Any, Any]]] = []
 
@@ -16,18 +18,25 @@ _pending: list[list[tuple[Any, Any]]] = []
 class Layer(keras.layers.Layer):
     """`keras.layers.Layer` with `add_update`."""
 
+    @property
+    def updates(self) -> list[Any]:
+        """The updates in a graph of TF1."""
+        return self.__dict__.setdefault("_updates", [])  # type: ignore[no-any-return]
+
     def add_update(self, updates: Any, inputs: Any = None) -> None:
         """`(variable, new value)` pairs that a training step assigns, as TF 1.15 did.
 
         All of `call` sees the values from before, wherever in it this stands: they are assigned
         when it has returned. In evaluation, and while a model is built, nothing is. What
-        `K.update` returns has been assigned already, and is passed over.
+        `K.update` returns has been assigned already, and is passed over. Nodes of a graph of TF1
+        run when somebody fetches them: they are kept in `updates`.
 
         Where versions differ: tf.keras 2.15 drops pairs without a word.
         """
+        pairs = updates if isinstance(updates, list) else [updates]
+        self.updates.extend(pair for pair in pairs if isinstance(pair, Deferred))
         if not _backend.training_of_call():
             return
-        pairs = updates if isinstance(updates, list) else [updates]
         for pair in pairs:
             if isinstance(pair, tuple) and len(pair) == 2:
                 _pending[-1].append(pair)

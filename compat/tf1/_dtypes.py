@@ -14,11 +14,11 @@ class DType(str):
 
     def __eq__(self, other: Any) -> bool:
         if isinstance(other, str):
-            return str.__eq__(self, other)
+            return str(self) == str(other)  # as Dynamo can trace it
         if other is None:
             return False
         try:
-            return str.__eq__(self, as_name(other))
+            return str(self) == as_name(other)
         except (TypeError, ValueError):
             return False
 

@@ -59,6 +59,11 @@ class Graph(Deferred):
     def defer(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         return _computed(self, function, args, kwargs)
 
+    def variable(self, variable: Any) -> Any:
+        from ._variables import captured
+
+        return captured(self, variable)
+
     @contextlib.contextmanager
     def as_default(self) -> Iterator["Graph"]:
         _stack.append(self)
@@ -300,6 +305,9 @@ class Node(Deferred):
 
     def defer(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         return _computed(self.graph, function, args, kwargs)
+
+    def variable(self, variable: Any) -> Any:
+        return self.graph.variable(variable)
 
     def gradients(self, variables: Any) -> Any:
         from ._gradients import gradients

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from portable_losses import _backend
+
 from .._dispatch import operation
 from ._dtypes import as_name
 from ._segments import add_up, flat_segments
@@ -416,5 +418,5 @@ def confusion_matrix(
     require_in_range(true, n, "tf.confusion_matrix: labels")
     require_in_range(found, n, "tf.confusion_matrix: predictions")
     given = ops.ones_like(true) if weights is None else ops.reshape(tensor(weights), (-1,))
-    given = ops.cast(given, as_name(dtype))
+    given = ops.cast(given, _backend.canonical_dtype(as_name(dtype)))
     return ops.reshape(add_up(given, true * n + found, n * n), (n, n))

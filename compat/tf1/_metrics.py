@@ -5,7 +5,7 @@ batches. `streaming` keeps the sums in a local variable of the graph.
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -336,9 +336,10 @@ SCOPES = {
 }
 
 
-def _local(name: str, shape: list[int]) -> Variable:
+def local(name: str, shape: list[int], dtype: str = "float32") -> Variable:
+    """A local variable of zeros, as metrics keep."""
     return Variable(
-        np.zeros(shape, "float32"),
+        np.zeros(shape, dtype),
         trainable=False,
         collections=[GraphKeys.LOCAL_VARIABLES, GraphKeys.METRIC_VARIABLES],
         name=name,
@@ -358,16 +359,24 @@ def streaming(
     now: Any
     then: Any
     if names:
-        now = [_local(f"{scope}/{name}", shape[1:]) if name else 0.0 for name in names]
+        now = [local(f"{scope}/{name}", shape[1:]) if name else 0.0 for name in names]
         then = [assign_add(v, sums[i]) if names[i] else 0.0 for i, v in enumerate(now)]
     else:
-        now = _local(f"{scope}/sums", shape)
+        now = local(f"{scope}/sums", shape)
         then = assign_add(now, sums)
     found, moved = value(now), value(then)
     for collections, node in ((metrics, found), (updates, moved)):
         for collection in [collections] if isinstance(collections, str) else collections or ():
             sums.graph.add_to_collection(collection, node)
     return found, moved
+
+
+def require_graph(function: str, given: Iterable[Any]) -> None:
+    if not any(isinstance(x, Deferred) for x in given):
+        raise RuntimeError(
+            f"{function} is not supported when eager execution is enabled: it keeps its sums in a "
+            "graph. Use a keras.metrics.Metric."
+        )
 
 
 def settings_of(name: str) -> list[str]:
@@ -386,28 +395,13 @@ def _function(name: str, metric: Metric) -> Callable[..., Any]:
         collections = [kwargs.pop(f"{kind}_collections", None) for kind in ("metrics", "updates")]
         scope = kwargs.pop("name", None) or SCOPES.get(name, name)
         given = dict(zip(order, args, strict=False)) | kwargs
-        if not any(isinstance(x, Deferred) for x in given.values()):
-            raise RuntimeError(
-                f"tf.metrics.{name} is not supported when eager execution is enabled: it keeps its "
-                "sums in a graph. Use a keras.metrics.Metric."
-            )
+        require_graph(f"tf.metrics.{name}", given.values())
         kept = {key: given[key] for key in settings if key in given}
         names = VARIABLES.get(name, ())
         return streaming(scope, names, sums(**given), lambda x: value(x, **kept), *collections)
 
     function.__name__ = name
     function.__doc__ = f"`tf.metrics.{name}`({', '.join(order)}): a value and its update."
-    return function
-
-
-def _predictions_first(name: str) -> Callable[..., Any]:
-    def function(predictions: Any, labels: Any, *args: Any, **kwargs: Any) -> Any:
-        return FUNCTIONS[name](labels, predictions, *args, **kwargs)
-
-    function.__name__ = f"streaming_{name}"
-    function.__doc__ = (
-        f"`tf.contrib.metrics.streaming_{name}`: `tf.metrics.{name}`, predictions first."
-    )
     return function
 
 
@@ -418,12 +412,3 @@ def accuracy(predictions: Any, labels: Any, weights: Any = None, name: str | Non
 
 
 FUNCTIONS = {name: _function(name, metric) for name, metric in METRICS.items()}
-# Those of `tf.contrib.metrics`, which are named otherwise and take predictions first.
-STREAMING = {
-    name: _predictions_first(name)
-    for name in (
-        "accuracy auc false_negatives false_positives mean_absolute_error mean_cosine_distance "
-        "mean_iou mean_squared_error precision recall root_mean_squared_error true_negatives "
-        "true_positives"
-    ).split()
-}

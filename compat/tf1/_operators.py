@@ -7,6 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from portable_losses import _backend
+
 from .._dispatch import operation
 from . import _infer
 from ._graph import Node
@@ -16,19 +18,19 @@ from ._names import OP_NAMES
 def _pair(x: Any, y: Any) -> tuple[Any, Any]:
     """Both as tensors of one dtype: numbers take that of the tensor, two tensors must agree."""
     first = next(v for v in (x, y) if hasattr(v, "dtype"))
-    dtype = str(keras.backend.standardize_dtype(first.dtype))
+    dtype = _backend.canonical_dtype(str(keras.backend.standardize_dtype(first.dtype)))
     return tuple(_in(v, dtype) for v in (x, y))
 
 
 def _in(x: Any, dtype: str) -> Any:
     if hasattr(x, "dtype"):
         found = str(keras.backend.standardize_dtype(x.dtype))
-        if found != dtype:
+        if _backend.canonical_dtype(found) != dtype:  # of NumPy's 64 bits JAX takes 32
             raise TypeError(
                 f"The operands have the dtypes {dtype} and {found}. TF1 casts neither: use "
                 "tf.cast on one of them."
             )
-        return ops.convert_to_tensor(x)
+        return ops.convert_to_tensor(x, dtype=dtype)
     if "float" not in dtype and np.asarray(x).dtype.kind == "f":
         raise TypeError(f"The operands have the dtypes {dtype} and float32: use tf.cast.")
     return ops.convert_to_tensor(x, dtype=dtype)

@@ -106,7 +106,7 @@ class Session:
     def _element(self, x: Any) -> Any:
         """What a fetch names."""
         if isinstance(x, _backend.Variable):
-            return _infer_captured(self.graph, x)
+            return self.graph.variable(x)
         if keras.ops.is_tensor(x) and not isinstance(x, Node):
             return x  # a plain tensor has its value
         if x is None:
@@ -238,12 +238,6 @@ class InteractiveSession(Session):
         super().close()
         if self in _sessions:
             _sessions.remove(self)
-
-
-def _infer_captured(graph: Graph, variable: keras.Variable) -> Captured:
-    from ._variables import captured
-
-    return captured(graph, variable)
 
 
 def _fed(node: Node, value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Where values come from: constants and placeholders; and nodes that pass values on."""
 
+import math
 from typing import Any
 
 import keras
@@ -14,6 +15,7 @@ from ._dtypes import as_name
 from ._graph import Graph, Node, Operation, Tensor, building, get_default_graph
 from ._run import Ref
 from ._shapes import TensorShape, shape_list
+from ._tensors import tensor
 from .errors import InvalidArgumentError
 
 
@@ -85,6 +87,12 @@ def constant(
     """`tf.constant`: a node whose value is known, which may also meet tensors of a backend."""
     if isinstance(value, Node):
         raise TypeError(f"tf.constant takes numbers; {value!r} is a node already.")
+    if _backend.traces_python() and building() is None:
+        made = tensor(value, dtype)  # of a node Dynamo would see nothing
+        if shape is None:
+            return made
+        one = math.prod(made.shape) == 1
+        return (keras.ops.broadcast_to if one else keras.ops.reshape)(made, tuple(shape))
     found = as_array(value, dtype)
     if shape is not None:
         size = int(np.prod([int(d) for d in shape]))

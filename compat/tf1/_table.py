@@ -23,6 +23,7 @@ from . import (
     _segments,
     _sizes,
     _sources,
+    _streaming,
     _windows,
 )
 from ._dtypes import DTYPES, DType, as_dtype
@@ -224,7 +225,8 @@ _SINGLE: dict[str, Any] = {
     "DType": DType,
     "as_dtype": as_dtype,
     "contrib.metrics.accuracy": _metrics.accuracy,
-    "contrib.metrics.streaming_mean": _metrics.FUNCTIONS["mean"],
+    "contrib.metrics.confusion_matrix": _indexing.confusion_matrix,
+    "python.ops.metrics_impl._streaming_confusion_matrix": _streaming.streaming_confusion_matrix,
     "python.framework.ops.convert_to_tensor": _sizes.convert_to_tensor,
     "dtypes.DType": DType,
     "dtypes.as_dtype": as_dtype,
@@ -242,8 +244,9 @@ def _names() -> dict[str, Any]:
     for name, dtype in DTYPES.items():
         found[name] = found[f"dtypes.{name}"] = found[f"python.framework.dtypes.{name}"] = dtype
     found |= {f"metrics.{name}": function for name, function in _metrics.FUNCTIONS.items()}
-    streaming = _metrics.STREAMING.items()
+    streaming = _streaming.STREAMING.items()
     found |= {f"contrib.metrics.streaming_{name}": function for name, function in streaming}
+    found |= {f"python.ops.metrics_impl.{name}": f for name, f in _metrics.FUNCTIONS.items()}
     found |= _checks.ABSENT
     for name, others in _ALIASES.items():
         found |= dict.fromkeys(others.split(), found[name])

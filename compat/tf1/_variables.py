@@ -12,6 +12,7 @@ from keras import ops
 
 from portable_losses import _backend
 
+from .._k_variables import KVariable
 from . import _infer
 from ._dtypes import as_name
 from ._graph import Graph, Node, Operation, Tensor, get_default_graph
@@ -206,7 +207,11 @@ class Captured(Variable):
 def captured(graph: Graph, variable: keras.Variable, name: str | None = None) -> Captured:
     """The node of a Keras variable in a graph, the same each time."""
     if id(variable) not in graph.captured:
-        graph.captured[id(variable)] = Captured(graph, variable, name)
+        node = graph.captured[id(variable)] = Captured(graph, variable, name)
+        if isinstance(variable, KVariable):  # TF1's K made a variable of the graph
+            graph.add_to_collection(GraphKeys.GLOBAL_VARIABLES, node)
+            if variable.trainable:
+                graph.add_to_collection(GraphKeys.TRAINABLE_VARIABLES, node)
     return graph.captured[id(variable)]
 
 

@@ -33,6 +33,7 @@ Each backend has a module with the same functions:
   are summed over them, so a mean over the share is divided by their number;
 * `canonical_dtype(name)`: the dtype that one asked for becomes: int64 is int32 on JAX;
 * `tracing()`: whether a step is being traced, so that a variable made now would be lost;
+* `traces_python()`: whether what is traced is Python itself, as Dynamo does, and not its tensors;
 * `print_values(message, tensor, summarize)`: prints values each time a compiled step runs.
 """
 
@@ -76,6 +77,7 @@ replicas = _module.replicas
 set_mask = masking.set_keras_mask
 snapshot = _module.snapshot
 squared_distances = _module.squared_distances
+traces_python = _module.traces_python
 value_and_gradient = _module.value_and_gradient
 
 
@@ -140,6 +142,11 @@ def training_of_call() -> Any:
     """The `training` of the layer that is being called; None where none is."""
     context = global_state.get_global_attribute("current_call_ctx")
     return None if context is None else context.training
+
+
+def in_call() -> bool:
+    """Whether a layer is being called."""
+    return global_state.get_global_attribute("current_call_ctx") is not None
 
 
 # Of tensors that take no attribute: JAX's, while they are traced.

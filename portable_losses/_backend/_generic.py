@@ -121,6 +121,10 @@ def tracing() -> bool:
     return False
 
 
+def traces_python() -> bool:
+    return False
+
+
 def print_values(message: str, tensor: Tensor, summarize: int) -> None:
     edge = None if summarize < 0 else summarize
     with np.printoptions(threshold=2 * edge if edge else 10**9, edgeitems=edge or 3):

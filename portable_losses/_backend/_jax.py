@@ -162,6 +162,10 @@ def tracing() -> bool:
     return isinstance(jax.numpy.zeros(()), jax.core.Tracer)  # no public name says it
 
 
+def traces_python() -> bool:
+    return False
+
+
 def print_values(message: str, tensor: Tensor, summarize: int) -> None:
     edge = None if summarize < 0 else summarize
 

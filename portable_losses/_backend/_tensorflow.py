@@ -150,5 +150,9 @@ def tracing() -> bool:
     return tf.inside_function()
 
 
+def traces_python() -> bool:
+    return False
+
+
 def print_values(message: str, tensor: Tensor, summarize: int) -> None:
     tf.print(message, tensor, output_stream=sys.stdout, summarize=summarize)

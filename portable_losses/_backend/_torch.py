@@ -116,6 +116,10 @@ def tracing() -> bool:
     return torch.compiler.is_compiling()
 
 
+def traces_python() -> bool:
+    return bool(torch.compiler.is_compiling())
+
+
 def print_values(message: str, tensor: Tensor, summarize: int) -> None:
     if tensor.device.type == "meta":  # a shape without values
         return

@@ -255,20 +255,28 @@ def test_in_a_graph_of_tf1(capfd):
 
 def test_the_session_is_that_of_tf1(monkeypatch):
     class Session:
+        def __init__(self, graph):
+            self.graph = graph
+
         def run(self, fetches):
             return ["ran", fetches]
 
-    opened = []
+    opened, graph = [], ["first"]
     fake = SimpleNamespace(
-        get_default_session=lambda: opened[-1] if opened else None, Session=Session
+        get_default_session=lambda: opened[-1] if opened else None,
+        get_default_graph=lambda: graph[0],
+        Session=Session,
     )
     monkeypatch.setitem(sys.modules, "portable_losses.compat.tf1", fake)
     x = Later(None)
     try:
         assert K.get_session() is K.get_session()
         assert K.get_value(x) == ["ran", x] and K.batch_get_value([x]) == ["ran", [x]]
-        K.set_session("given")
-        assert K.get_session() == "given"
+        given = Session("first")
+        K.set_session(given)
+        assert K.get_session() is given
+        graph[0] = "second"
+        assert K.get_session() is not given and K.get_session().graph == "second"
         opened.append("open")
         assert K.get_session() == "open"
         x.load = lambda value, session: opened.append((value, session))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from portable_losses.compat import K
 from portable_losses.compat import tf1 as tf
 from tests import autodiff
 
@@ -420,3 +421,14 @@ def test_loops_over_tensors_are_computed_at_once():
     found = tf.foldr(lambda a, b: a - b, x, tf.zeros(2))
     np.testing.assert_array_equal(ops.convert_to_numpy(found), [-6, -9])
     assert int(tf.while_loop(lambda i: i < 5, lambda i: i + 1, [ops.convert_to_tensor(0)])) == 5
+
+
+def test_constants_and_dtypes_of_a_compiled_function():
+    def function(x):
+        sides = tf.constant([[-1], [0], [1]], tf.float32)
+        turned = tf.transpose(sides, [1, 0]) + tf.constant(2.0, shape=[1, 3])
+        return tf.matmul(x * K.constant(0.5, dtype=tf.float32), sides) + tf.reduce_sum(turned)
+
+    x = ops.convert_to_tensor(np.array([[1.0, 2.0, 4.0]], "float32"))
+    assert numbers(autodiff.compiled(function)(x)).tolist() == numbers(function(x)).tolist()
+    assert numbers(function(x)).tolist() == [[7.5]]

@@ -15,22 +15,13 @@ COMPAT = "portable_losses.compat"
 autodiff.compiled(abs)  # loads the tracer once, before the processes fork
 
 
-def _module(name: str) -> Any:
-    try:
-        return importlib.import_module(f"{COMPAT}.{name}")
-    except ModuleNotFoundError as error:
-        if error.name != f"{COMPAT}.{name}":
-            raise
-        raise ImportError(f"compat has no module {name}") from error
-
-
-for _name in ("K", "tf1", "keras2"):
-    _module(_name)  # loaded once, too
+# Loaded once, too; and Dynamo traces an import in a function, but not `importlib`.
+_MODULES = {name: importlib.import_module(f"{COMPAT}.{name}") for name in ("K", "tf1", "keras2")}
 
 
 def _compat(where: str, path: str) -> Any:
     """What an import statement redirected to `where` binds."""
-    found = _module(where)
+    found = _MODULES[where]
     for i, name in enumerate(parts := path.split(".") if path else []):
         try:
             found = getattr(found, name)
@@ -59,7 +50,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _graph(plan: Any, names: Any, arrays: dict[str, list[np.ndarray]]) -> dict[str, Any]:
-    tf = _module("tf1")
+    tf = _MODULES["tf1"]
     call = (tf, plan, names, arrays["tensor"], arrays["constant"], arrays["weight"])
     output, slopes, _ = calls.graph_results(*call)
     result = {"executes": True, "value": _verdict(plan, output, arrays["output"])}
@@ -102,7 +93,7 @@ def _as_graph(plan: Any, names: Any, arrays: Any, error: Exception) -> dict[str,
     """What asks tensors for `get_shape()` and the like runs in a graph, whose nodes have it."""
     given = (arrays["tensor"], arrays["constant"])
     try:
-        output, slopes, _ = calls.graph_results(_module("tf1"), plan, names, *given, steps=1)
+        output, slopes, _ = calls.graph_results(_MODULES["tf1"], plan, names, *given, steps=1)
     except Exception:
         raise error from None
     result = {"executes": True, "road": "graph", "value": _verdict(plan, output, arrays["output"])}
