@@ -169,14 +169,18 @@ _TAPE = (
     "Keras 3 takes gradients in `fit`: give the loss to `compile`, or write a `train_step` for the "
     "backend (tf.GradientTape, jax.grad or loss.backward of the framework itself)."
 )
-_CANDIDATES = "Use `portable_losses.losses.PartialFC` or the full cross-entropy."
 ABSENT = {
     name: _Absent(name, advice)
     for name, advice in {
         "GradientTape": _TAPE,
         "TensorArray": "Collect a Python list and tf.stack it, or use tf.map_fn.",
-        "nn.sampled_softmax_loss": _CANDIDATES,
-        "nn.nce_loss": _CANDIDATES,
+        "nn.compute_accidental_hits": (
+            "How many there are depends on values. The losses take remove_accidental_hits=True."
+        ),
+        "nn.learned_unigram_candidate_sampler": (
+            "It counts classes as it sees them. Use tf.nn.fixed_unigram_candidate_sampler with "
+            "counts of your data."
+        ),
         "contrib.losses.metric_learning.cluster_loss": (
             "It searches its clusters by Python loops over values. Use triplet_semihard_loss, or "
             "another loss of `portable_losses.losses`."

@@ -20,6 +20,7 @@ from . import (
     _nn,
     _random,
     _reductions,
+    _sampled,
     _segments,
     _sizes,
     _sources,
@@ -93,6 +94,12 @@ _PLACES: tuple[tuple[Any, str, str], ...] = (
         "softmax softmax_cross_entropy_with_logits softmax_cross_entropy_with_logits_v2 softplus "
         "softsign sparse_softmax_cross_entropy_with_logits swish "
         "weighted_cross_entropy_with_logits zero_fraction",
+    ),
+    (_sampled, "nn", "nce_loss sampled_softmax_loss"),
+    (
+        _sampled,
+        "nn random",
+        "fixed_unigram_candidate_sampler log_uniform_candidate_sampler uniform_candidate_sampler",
     ),
     (_nn, "math", "l2_normalize log_softmax softmax softplus softsign zero_fraction"),
     (_nn, "linalg", "l2_normalize global_norm"),
