@@ -1,8 +1,8 @@
-"""Losses over some of many classes: `tf.nn.nce_loss`, `tf.nn.sampled_softmax_loss`, and what draws the
-classes.
+"""Losses over some of many classes: `tf.nn.nce_loss`, `tf.nn.sampled_softmax_loss`, and what
+draws the classes.
 
-TF draws until it has as many distinct classes as it was asked for. Here these are drawn at once, and
-the number of tries for them: the distributions are the same, the shapes static.
+TF draws until it has as many distinct classes as it was asked for. Here these are drawn at once,
+and the number of tries for them: the distributions are the same, the shapes static.
 """
 
 from typing import Any
