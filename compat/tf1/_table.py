@@ -27,6 +27,7 @@ from . import (
     _windows,
 )
 from ._dtypes import DTYPES, DType, as_dtype
+from .errors import missing
 
 # Functions of a module, and where they stand: `*` is tf itself, followed by the namespaces; what
 # has other names than its own follows below.
@@ -251,7 +252,6 @@ def _names() -> dict[str, Any]:
     found |= {f"metrics.{name}": function for name, function in _metrics.FUNCTIONS.items()}
     streaming = _metrics.STREAMING.items()
     found |= {f"contrib.metrics.streaming_{name}": function for name, function in streaming}
-    found |= _checks.ABSENT
     for name, others in _ALIASES.items():
         found |= dict.fromkeys(others.split(), found[name])
     return found
@@ -278,7 +278,7 @@ class Namespace(ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         short = self.__name__.split(".tf1.", 1)[-1]
-        raise AttributeError(f"tf.{short}.{name} is not among the operations of compat.tf1.")
+        raise AttributeError(missing(self, f"tf.{short}", name))
 
 
 def put_into(package: ModuleType, names: dict[str, Any]) -> None:
