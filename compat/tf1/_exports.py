@@ -2,17 +2,19 @@
 `tf.contrib.layers.xavier_initializer`."""
 
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from . import (
     _config,
     _control,
     _dtypes,
+    _flags,
     _gradients,
     _graph,
     _graph_loss,
     _initializers,
+    _layers,
     _loops,
     _moving,
     _random,
@@ -27,6 +29,8 @@ from . import (
     summary,
     train,
 )
+from ._absent import ABSENT, Absent
+from ._table import Namespace
 
 # Names of a module that stand under `tf`.
 _PLACES: tuple[tuple[Any, str], ...] = (
@@ -94,11 +98,26 @@ NAMES |= {
     "variable_op_scope": _scopes.variable_scope,
     "uniform_unit_scaling_initializer": _initializers.variance_scaling_initializer,
     "newaxis": None,
+    "flags": _flags,
+    "app.flags": _flags,
+    "app.run": _flags.run,
+    "layers.dense": _layers.dense,
+    "layers.flatten": _layers.flatten,
+    "layers.dropout": _layers.dropout,
+    "contrib.layers.fully_connected": _layers.fully_connected,
+    "contrib.layers.flatten": _layers.flatten,
+    "contrib.slim.fully_connected": _layers.fully_connected,
+    "contrib.slim.flatten": _layers.flatten,
+    "contrib.slim.dropout": _layers.slim_dropout,
+    "contrib.eager.enable_eager_execution": _sources.enable_eager_execution,
+    "estimator.ModeKeys": SimpleNamespace(TRAIN="train", EVAL="eval", PREDICT="infer"),
     "errors": errors,
     "summary": summary,
     "train": train,
     "dtypes.DType": _dtypes.DType,
     "dtypes.as_dtype": _dtypes.as_dtype,
+    "initializers.Constant": _initializers.constant_initializer,
+    "initializers.GlorotNormal": _initializers.glorot_normal_initializer,
     "initializers.constant": _initializers.constant_initializer,
     "initializers.global_variables": _variables.global_variables_initializer,
     "initializers.glorot_normal": _initializers.glorot_normal_initializer,
@@ -137,6 +156,9 @@ NAMES |= {
     "logging.WARN": 30,
     "logging.ERROR": 40,
     "logging.FATAL": 50,
+    "logging.warning": _config.ignore,
+    "logging.error": _config.ignore,
+    "logging.debug": _config.ignore,
     "python.training.moving_averages.assign_moving_average": _moving.assign_moving_average,
     "python.ops.control_flow_ops.with_dependencies": _control.with_dependencies,
     "random.normal": _random.random_normal,
@@ -147,6 +169,7 @@ NAMES |= {
     "get_static_value": _shapes.static_value,
     "contrib.util.constant_value": _shapes.static_value,
 }
+NAMES |= ABSENT
 
 
 def place(package: ModuleType, names: dict[str, Any]) -> None:
@@ -156,8 +179,9 @@ def place(package: ModuleType, names: dict[str, Any]) -> None:
         owner: Any = package
         for space in spaces:
             if not hasattr(owner, space):
-                made = ModuleType(f"{owner.__name__}.{space}", f"Names of `tf.{space}`.")
+                made = Namespace(f"{owner.__name__}.{space}", f"Names of `tf.{space}`.")
                 setattr(owner, space, made)
                 sys.modules[made.__name__] = made
             owner = getattr(owner, space)
-        setattr(owner, last, value)
+        if not isinstance(value, Absent) or last not in vars(owner):
+            setattr(owner, last, value)

@@ -90,6 +90,7 @@ class Again(Frame):
         super().__init__(outer.store, xs, outer, frozen=True)  # what was written stays as it is
         self.shifts = shifts
         self.record = outer.record
+        self.differentiated = True
 
     def value(self, node: Node, op: Operation | None = None) -> Any:
         if node not in self.values and op is not None:

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+import keras
 from keras import ops
+
+from portable_losses import _backend
 
 from .. import _k_loops
 from .._dispatch import current_graph, operation
@@ -11,9 +14,13 @@ from .._k_inputs import tensor
 from . import _infer
 from ._control import Block, Blocks, Branch
 from ._graph import Graph, Node, Operation, get_default_graph
-from ._run import Frame
+from ._run import Frame, Plan, is_known
 from ._sources import as_node
 from .errors import InvalidArgumentError
+
+# JAX differentiates loops of a known number of turns.
+NO_GRADIENT = keras.backend.backend() == "jax"
+MOST_TURNS = 10_000  # that are counted before a run
 
 
 class LoopVariable(Operation):
@@ -89,10 +96,72 @@ class While(Blocks):
             found = found + [store.read(v) for v in written]
             return tuple(_like(x, before) for x, before in zip(found, carried, strict=True))
 
-        found = ops.while_loop(goes_on, body, tuple(start), maximum_iterations=self.limit)
+        if frame.differentiated and NO_GRADIENT:
+            found = self._by_scan(frame, goes_on, body, tuple(start))
+        else:
+            found = ops.while_loop(goes_on, body, tuple(start), maximum_iterations=self.limit)
         for variable, value in zip(written, found[count:], strict=True):
             frame.store.write(variable, value)
         return list(found[:count])
+
+    def _by_scan(self, frame: Frame, goes_on: Any, body: Any, start: tuple[Any, ...]) -> Any:
+        """The loop in a form of which JAX has a gradient."""
+        turns = self._known_turns(frame)
+        if turns is not None:
+            return ops.scan(lambda carry, _: (body(*carry), None), start, length=turns)[0]
+        if self.limit is not None:
+            return bounded(goes_on, body, start, int(self.limit))
+        raise NotImplementedError(
+            f"JAX has no gradient of a loop whose number of turns depends on values, and "
+            f"tf.gradients goes through {self.name!r}, made at {self.where()}. Give "
+            "tf.while_loop a number as maximum_iterations, or use tf.scan, tf.foldl or tf.map_fn."
+        )
+
+    def _known_turns(self, frame: Frame) -> int | None:
+        """How often the loop turns, where that depends on no value of this run: `i < 10`."""
+        test, block = self.blocks
+        places = self._counters()
+        given = {self.inner[i]: frame.raw(self.given[i]) for i in places}
+        if not all(map(is_known, given.values())):
+            return None
+        plan = Plan([block.results[i] for i in places], block.given, True, block)
+        limit = MOST_TURNS if self.limit is None else int(self.limit)
+        for turns in range(limit + 1):
+            try:
+                (found,) = test.run(frame, frame.store, given)
+                if not is_known(found):
+                    return None
+                if not found or turns == self.limit:
+                    return turns
+                inner = Frame(frame.store, given, frame, True).run(plan)
+            except RuntimeError:  # it needs what else the loop carries
+                return None
+            given = {self.inner[i]: inner.value(block.results[i]) for i in places}
+        return None
+
+    def _counters(self) -> list[int]:
+        """The loop variables that the test depends on, through the turns before too."""
+        test, block = self.blocks
+        found: set[int] = set()
+        waiting = list(test.plan(True).operations)
+        while waiting:
+            for node in waiting.pop().inputs:
+                for i, variable in enumerate(self.inner):
+                    if node is variable and i not in found:
+                        found.add(i)
+                        plan = Plan([block.results[i]], block.given, True, block)
+                        waiting += plan.operations
+        return sorted(found)
+
+
+def bounded(goes_on: Any, body: Any, start: tuple[Any, ...], limit: int) -> Any:
+    """A loop of `limit` turns, of which those after its end change nothing: with a gradient."""
+
+    def turn(carry: Any, _: Any) -> Any:
+        test = ops.reshape(ops.cast(goes_on(*carry), "bool"), ())
+        return ops.cond(test, lambda: tuple(body(*carry)), lambda: carry), None
+
+    return ops.scan(turn, start, length=limit)[0]
 
 
 def while_loop(
@@ -107,14 +176,20 @@ def while_loop(
     maximum_iterations: Any = None,
     return_same_structure: bool = False,
 ) -> Any:
-    """`tf.while_loop`. What a loop carries keeps its shape. JAX gives it no gradient: where the
-    number of turns is known, `tf.scan` or `tf.foldl` have one."""
+    """`tf.while_loop`. What a loop carries keeps its shape. On JAX it has a gradient where the
+    number of turns is known, as of `i < 10`, or `maximum_iterations` bounds it."""
     single = not isinstance(loop_vars, list | tuple)
     if _at_once(loop_vars):
         start = tuple(_infer.replace([loop_vars] if single else list(loop_vars), tensor))
-        found = ops.while_loop(
-            cond, lambda *x: tuple(_as_list(body(*x))), start, maximum_iterations=maximum_iterations
-        )
+        limit = maximum_iterations
+
+        def turn(*given: Any) -> Any:
+            return tuple(_as_list(body(*given)))
+
+        if NO_GRADIENT and isinstance(limit, int) and any(map(_backend.is_traced, start)):
+            found = bounded(cond, turn, start, limit)
+        else:
+            found = ops.while_loop(cond, turn, start, maximum_iterations=limit)
         only = single or (len(found) == 1 and not return_same_structure)
         return found[0] if only else list(found)
     graph = _graph_of(loop_vars)

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from .. import _dispatch
 from .._dispatch import operation
 from ._indexing import require_in_range
 from ._math import absolute, larger, safe_sqrt, smaller
@@ -223,7 +224,7 @@ def log_poisson_loss(
     return found + ops.where(true > 1, stirling, ops.zeros_like(true))
 
 
-@operation("tf.nn.dropout")
+@operation("tf.nn.dropout", random=True)
 def dropout(
     x: Any,
     keep_prob: Any = None,
@@ -244,7 +245,7 @@ def dropout(
     if known is not None and known == 0:
         return x
     sizes = ops.shape(x) if noise_shape is None else tuple(noise_shape)
-    drawn = keras.random.uniform(sizes, dtype=dtype_of(x), seed=seed)
+    drawn = keras.random.uniform(sizes, dtype=dtype_of(x), seed=_dispatch.seed(seed))
     kept = drawn >= ops.cast(share, dtype_of(x))
     return ops.where(kept, x / (1 - ops.cast(share, dtype_of(x))), ops.zeros_like(x))
 

@@ -159,6 +159,7 @@ class Frame:
         self.record: set[tuple[Operation, Node]] = set()
         self.shown: list[tuple[str, list[Any]]] = []
         self.seeds: Callable[[Operation], Any] | None = outer.seeds if outer else None
+        self.differentiated: bool = outer.differentiated if outer else False
 
     def run(self, plan: Plan) -> "Frame":
         self.record = plan.record

@@ -197,7 +197,12 @@ class Session:
         return lambda *given: self.run(fetches, dict(zip(keys, given, strict=True)))
 
     def partial_run(self, *_: Any, **__: Any) -> Any:
-        raise NotImplementedError("partial_run: use one session.run for all fetches.")
+        raise NotImplementedError(
+            "partial_run: use one session.run for all fetches, with all feeds; or fetch what "
+            "comes first, and feed its value to the second run."
+        )
+
+    partial_run_setup = partial_run
 
     def list_devices(self) -> list[Any]:
         return []

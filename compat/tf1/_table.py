@@ -20,6 +20,7 @@ from . import (
     _nn,
     _random,
     _reductions,
+    _sampled,
     _segments,
     _sizes,
     _sources,
@@ -27,6 +28,7 @@ from . import (
     _windows,
 )
 from ._dtypes import DTYPES, DType, as_dtype
+from .errors import missing
 
 # Functions of a module, and where they stand: `*` is tf itself, followed by the namespaces; what
 # has other names than its own follows below.
@@ -94,6 +96,12 @@ _PLACES: tuple[tuple[Any, str, str], ...] = (
         "softmax softmax_cross_entropy_with_logits softmax_cross_entropy_with_logits_v2 softplus "
         "softsign sparse_softmax_cross_entropy_with_logits swish "
         "weighted_cross_entropy_with_logits zero_fraction",
+    ),
+    (_sampled, "nn", "nce_loss sampled_softmax_loss"),
+    (
+        _sampled,
+        "nn random",
+        "fixed_unigram_candidate_sampler log_uniform_candidate_sampler uniform_candidate_sampler",
     ),
     (_nn, "math", "l2_normalize log_softmax softmax softplus softsign zero_fraction"),
     (_nn, "linalg", "l2_normalize global_norm"),
@@ -247,7 +255,6 @@ def _names() -> dict[str, Any]:
     streaming = _streaming.STREAMING.items()
     found |= {f"contrib.metrics.streaming_{name}": function for name, function in streaming}
     found |= {f"python.ops.metrics_impl.{name}": f for name, f in _metrics.FUNCTIONS.items()}
-    found |= _checks.ABSENT
     for name, others in _ALIASES.items():
         found |= dict.fromkeys(others.split(), found[name])
     return found
@@ -274,7 +281,7 @@ class Namespace(ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         short = self.__name__.split(".tf1.", 1)[-1]
-        raise AttributeError(f"tf.{short}.{name} is not among the operations of compat.tf1.")
+        raise AttributeError(missing(self, f"tf.{short}", name))
 
 
 def put_into(package: ModuleType, names: dict[str, Any]) -> None:

@@ -262,6 +262,59 @@ def test_random_numbers_have_their_distribution():
     np.testing.assert_array_equal(np.diff(crop, axis=0), 5)
 
 
+def test_sampled_classes():
+    """Against draws by the definition: classes one by one until there are enough distinct ones."""
+    p = np.log((np.arange(8) + 2) / (np.arange(8) + 1)) / np.log(9)
+    random, hits, expected = np.random.default_rng(1), np.zeros(8), []
+    for _ in range(1000):
+        tries, found = 0, set()
+        while len(found) < 3:
+            tries, _ = tries + 1, found.add(random.choice(8, p=p))
+        hits[list(found)] += 1 / 1000
+        expected.append(-np.expm1(tries * np.log1p(-p)))
+    tf.set_random_seed(2)
+    given = tf.placeholder(tf.int64, [None, 1])
+    sampled = tf.nn.log_uniform_candidate_sampler(given, 1, 3, True, 8)
+    with tf.Session() as session:
+        drawn = [session.run(sampled, {given: [[0], [7]]}) for _ in range(400)]
+    ids, true, own = (np.stack(x) for x in zip(*drawn, strict=True))
+    true = true[:, :, 0]
+    assert all(len(set(row)) == 3 for row in ids)
+    counts = np.bincount(ids.ravel(), minlength=8) / 400
+    np.testing.assert_allclose(counts, hits, atol=0.09)
+    np.testing.assert_allclose(true.mean(0), np.mean(expected, 0)[[0, 7]], atol=0.04)
+    assert np.all((own == true[:, :1])[ids == 0])
+    tf.reset_default_graph()
+    ids, true, own = tf.random.uniform_candidate_sampler([[1, 2]], 2, 50, False, 5)
+    assert set(numbers(ids)) <= set(range(5)) and numbers(own).tolist() == [10.0] * 50
+    assert numbers(true).tolist() == [[10.0, 10.0]]
+    ids, true, _ = tf.nn.fixed_unigram_candidate_sampler(
+        [[1]], 1, 64, False, 3, unigrams=[1, 3], num_reserved_ids=1
+    )
+    assert set(numbers(ids)) == {1, 2} and numbers(true).tolist() == [[16.0]]
+    with pytest.raises(ValueError, match="must be a matrix"):
+        tf.nn.uniform_candidate_sampler([1, 2], 1, 5, False, 5)
+
+
+def test_sampled_softmax_trains_in_a_session():
+    """Rows of the table that are neither true nor drawn stay as they are."""
+    tf.set_random_seed(1)
+    table = tf.get_variable("table", [50, 4], initializer=tf.random_normal_initializer())
+    biases = tf.get_variable("biases", [50], initializer=tf.zeros_initializer())
+    labels, x = tf.placeholder(tf.int64, [None, 1]), tf.placeholder(tf.float32, [None, 4])
+    cost = tf.reduce_mean(tf.nn.sampled_softmax_loss(table, biases, labels, x, 5, 50))
+    step = tf.train.GradientDescentOptimizer(0.5).minimize(cost)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        before = session.run(table)
+        feed = {labels: [[30], [40]], x: np.eye(4)[:2]}
+        _, first = session.run([step, cost], feed)
+        changed = np.any(session.run(table) != before, axis=1)
+        assert changed[[30, 40]].all() and 3 <= changed.sum() <= 7
+        last = [session.run([step, cost], feed)[1] for _ in range(20)]
+        assert last[-1] < first
+
+
 def test_dropout():
     x = ops.ones((1000,))
     for found in (tf.nn.dropout(x, 0.25, seed=1), tf.nn.dropout(x, rate=0.75, seed=1)):
@@ -392,7 +445,7 @@ def test_shapes_that_depend_on_values_do_not_compile(name):
         ),
         (lambda: tf.zeros(tf.shape(keras.Input((2,)))), "zeros_like"),
         (lambda: tf.GradientTape(), "train_step"),
-        (lambda: tf.nn.sampled_softmax_loss(), "PartialFC"),
+        (lambda: tf.nn.learned_unigram_candidate_sampler(), "fixed_unigram"),
         (lambda: tf.contrib.losses.metric_learning.cluster_loss(), "triplet_semihard_loss"),
         (lambda: tf.TensorArray(tf.float32, 3), "tf.stack"),
         (lambda: tf.math.no_such_thing, "tf.math.no_such_thing"),

@@ -561,6 +561,16 @@ call("losses.softmax_cross_entropy", CLASSES, FOUND, BY_ROW[:, 0], label_smoothi
 call("losses.sparse_softmax_cross_entropy", ints(2, 0, 1, 1), FOUND, by_=(1,))
 call("losses.sparse_softmax_cross_entropy", ints(2, 0, 1, 1)[:, None], FOUND, BY_ROW, by_=(1,))
 
+TABLE, OFFSETS, HIDDEN = draw(80, 7, 3), draw(81, 7), draw(82, 4, 3)
+SAMPLES = [ints(5, 0, 2), positive(83, 4, 1), positive(84, 3)]
+for name in ("nn.nce_loss", "nn.sampled_softmax_loss"):
+    given = (TABLE, OFFSETS, ints(1, 5, 0, 6)[:, None], HIDDEN, 3, 7)
+    for more in ({}, {"remove_accidental_hits": name == "nn.nce_loss"}):
+        call(name, *given, sampled_values=SAMPLES, by_=(0, 1, 3), **more)
+    given = (TABLE, OFFSETS, ints(1, 5, 0, 6, 2, 2, 4, 3).reshape(4, 2), HIDDEN, 3, 7)
+    values = [SAMPLES[0], positive(85, 4, 2), SAMPLES[2]]
+    call(name, *given, num_true=2, sampled_values=values, by_=(0, 1, 3))
+
 METRIC = "contrib.losses.metric_learning."
 POINTS = draw(60, 6, 4)
 POINTS[5] = POINTS[0]

@@ -9,6 +9,7 @@ import pytest
 
 import portable_losses.compat.tf1 as tf
 from portable_losses import compat
+from tests import autodiff
 
 
 @pytest.fixture(autouse=True)
@@ -294,6 +295,43 @@ def test_branches_and_loops():
         np.testing.assert_allclose(found[5][0], 123 + 6 * np.array([100, 10, 1]))
     with pytest.raises(tf.errors.InaccessibleTensorError, match="has no value outside of it"):
         run(inside[0], feed)
+
+
+def test_gradients_of_loops():
+    """Where the number of turns is known, or bounded; and where it is not, which JAX cannot."""
+    x, n = tf.placeholder(tf.float32, [3]), tf.placeholder(tf.int32, [])
+    w = tf.get_variable("w", [], initializer=tf.constant_initializer(2.0))
+
+    def turn(i: Any, a: Any) -> Any:
+        return i + 1, a * w
+
+    def loop(test: Any, **more: Any) -> Any:
+        return tf.reduce_sum(tf.while_loop(test, turn, [0, x], **more)[1])
+
+    known, cut = loop(lambda i, a: i < 4), loop(lambda i, a: i < 9, maximum_iterations=2)
+    bound = loop(lambda i, a: i < n, maximum_iterations=5)
+    by_value = loop(lambda i, a: tf.reduce_sum(a) < 40.0, maximum_iterations=7)
+    free = loop(lambda i, a: i < n)
+    slopes = [tf.gradients(total, [x, w]) for total in (known, cut, bound, by_value)]
+    found = run(slopes, {x: [1.0, 2.0, 3.0], n: 3})
+    for (by_x, by_w), turns in zip(found, (4, 2, 3, 3), strict=True):
+        np.testing.assert_allclose(by_x, [2.0**turns] * 3)
+        np.testing.assert_allclose(by_w, 6 * turns * 2.0 ** (turns - 1))
+    last = tf.gradients(free, x)[0]
+    if keras.backend.backend() == "jax":
+        with pytest.raises(NotImplementedError, match=r"while.*test_graph.py:\d+.*maximum_iter"):
+            run(last, {x: [1.0, 2.0, 3.0], n: 3})
+    else:
+        assert run(last, {x: [1.0, 2.0, 3.0], n: 3}).tolist() == [8, 8, 8]
+
+    def eager(x: Any) -> Any:
+        found = tf.while_loop(
+            lambda i, a: i < 3, lambda i, a: (i + 1, a * x), [0, x], maximum_iterations=6
+        )
+        return tf.reduce_sum(found[1])
+
+    tf.reset_default_graph()
+    np.testing.assert_allclose(autodiff.gradient(eager, np.float32([2.0])), [32.0])
 
 
 def test_random_numbers():
