@@ -13,7 +13,7 @@ _COMPARED = "ge gt le lt".split()
 _BINARY = "add and floordiv matmul mod mul or pow sub truediv xor".split()
 
 
-class KVariable(_backend.Variable):  # type: ignore[misc]
+class KVariable(_backend.Variable):
     """What `K.variable` makes. While a graph is being built, Python's operators make nodes of it,
     which read it when they run; else they compute with its value, as those of Keras do."""
 

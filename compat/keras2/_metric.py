@@ -10,7 +10,7 @@ from keras import ops
 
 from portable_losses import _backend
 
-from ._closures import with_tensors
+from ._closures import with_copies, with_tensors
 from ._shapes import expand_column, same_rank
 
 PACKAGE = "portable_losses.compat.keras2"
@@ -154,7 +154,7 @@ class MeanMetricWrapper(Old, keras.metrics.Mean):
         self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **settings: Any
     ):
         super().__init__(name=name or getattr(fn, "__name__", "metric"), dtype=dtype)
-        self.fn, self.fn_settings, self.run = fn, settings, with_tensors(fn)
+        self.fn, self.fn_settings, self.run = fn, settings, with_copies(with_tensors(fn))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y_true = ops.cast(ops.convert_to_tensor(y_true), self.dtype)

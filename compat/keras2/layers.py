@@ -21,7 +21,7 @@ class Layer(keras.layers.Layer):
     @property
     def updates(self) -> list[Any]:
         """The updates in a graph of TF1."""
-        return self.__dict__.setdefault("_updates", [])  # type: ignore[no-any-return]
+        return self.__dict__.setdefault("_updates", [])
 
     def add_update(self, updates: Any, inputs: Any = None) -> None:
         """`(variable, new value)` pairs that a training step assigns, as TF 1.15 did.

@@ -10,7 +10,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from ._closures import with_tensors
+from .._dispatch import Deferred
+from ._closures import with_copies, with_tensors, writes
 from ._functions import ALIASES, FUNCTIONS
 from ._lookup import Lookup
 from ._missing import look_up
@@ -50,13 +51,22 @@ class _Reduced(keras.losses.Loss):
         return ops.cast(self.values, self.dtype)
 
 
+def weighted_loss(values: Any, reduction: str, sample_weight: Any, y_pred: Any = None) -> Any:
+    """Values of a batch, weighed and reduced by the rules of Keras 2."""
+    values = ops.convert_to_tensor(values)
+    if sample_weight is not None:
+        sample_weight = weights_for(values, sample_weight)
+    return _Reduced(values, reduction)((), values if y_pred is None else y_pred, sample_weight)
+
+
 class Loss(keras.losses.Loss):
     """The base of losses in Keras 2 code.
 
     `reduction` takes `"auto"` and comes first, `call(y_true, y_pred)` gets integer targets as
     integers and may return one value per sample, per element or for the whole batch, and sample
     weights `(B,)` count for all elements of a sample. Targets `(B,)` become `(B, 1)` for
-    predictions `(B, 1)`.
+    predictions `(B, 1)`. In a graph of TF1 `call` gets nodes, which have what it may ask of
+    tensors, such as `y_pred.shape.rank`; `tf1.GraphLoss(loss)` is then a loss of a model.
 
     Examples:
         >>> from keras import ops
@@ -67,18 +77,32 @@ class Loss(keras.losses.Loss):
         1.5
     """
 
+    writes = False  # whether `call` would write into its arguments
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.writes = writes(cls.call)
+
     def __init__(self, reduction: str = Reduction.AUTO, name: str | None = None):
         Reduction.validate("none" if reduction is None else reduction)
         resolved = "sum_over_batch_size" if reduction == Reduction.AUTO else reduction
         super().__init__(name=name, reduction=resolved)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        node = next((x for x in (y_pred, y_true) if isinstance(x, Deferred)), None)
+        if node is not None:
+            values = self.call(*node.defer(self.align, (y_true, y_pred), {}))
+            found = node.defer(weighted_loss, (values, self.reduction, sample_weight), {})
+            if self.reduction not in (None, "none"):
+                found.set_shape(())
+            return found
         true, pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
-        values = ops.convert_to_tensor(self.call(*self.align(true, pred)))
-        if sample_weight is not None:
-            sample_weight = weights_for(values, sample_weight)
+        true, pred = self.align(true, pred)
+        if self.writes:
+            true, pred = ops.copy(true), ops.copy(pred)
+        values = self.call(true, pred)
         # `y_pred` as it came: it may carry the mask of a layer.
-        return _Reduced(values, self.reduction)((), y_pred, sample_weight)
+        return weighted_loss(values, self.reduction, sample_weight, y_pred)
 
     def align(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         return expand_column(y_true, y_pred), y_pred
@@ -102,12 +126,14 @@ class LossFunctionWrapper(Loss):
         **settings: Any,
     ):
         super().__init__(reduction=reduction, name=name or getattr(fn, "__name__", None))
-        self.fn, self.settings, self.run = fn, settings, with_tensors(fn)
+        self.fn, self.settings, self.run = fn, settings, with_copies(with_tensors(fn))
 
     def align(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         return same_rank(y_true, y_pred)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        if isinstance(y_pred, Deferred) and self.fn in FUNCTIONS.values():  # which take tensors
+            return y_pred.defer(self.fn, (y_true, y_pred), self.settings)
         return self.run(y_true, y_pred, **self.settings)
 
     def get_config(self) -> dict[str, Any]:

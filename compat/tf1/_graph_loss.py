@@ -12,6 +12,7 @@ from keras import ops
 from portable_losses import _backend
 from portable_losses.losses import StatefulLoss
 
+from .._k_variables import KVariable
 from . import _infer
 from ._checkpoints import read_values
 from ._graph import Graph, Node, Operation
@@ -76,6 +77,17 @@ class Trace:
             for op in self.graph.get_operations()
             if isinstance(op, VariableOp) and not isinstance(op.variable, Captured)
         }
+        self._require_weights(loss.function_name)
+
+    def _require_weights(self, function: str) -> None:
+        for op in self.graph.get_operations():
+            made = getattr(op.variable, "keras", None) if isinstance(op, Write) else None
+            if isinstance(made, KVariable):
+                raise ValueError(
+                    f"The function {function!r} updates {made.name!r}, which K made, "
+                    f"at {op.where()}. It is no weight of this layer: a compiled step would lose "
+                    "the update. Make it within the function, with tf.get_variable."
+                )
 
     def _loss(self, loss: "GraphLoss", leaves: list[Any]) -> Node:
         found = leaves[loss.loss_output] if loss.loss_output < len(leaves) else None

@@ -54,3 +54,39 @@ def test_a_layer_beside_others():
     layer.build([(None, 2), (None, 2)])
     layer([K.constant(X), K.constant(Y)], training=True)
     np.testing.assert_allclose(K.get_value(layer.centers), ONCE, rtol=1e-6)
+
+
+def shares(y_true, y_pred):
+    y_pred /= K.sum(y_pred, axis=-1, keepdims=True)
+    return -K.sum(y_true * K.log(y_pred), axis=-1)
+
+
+def by_a_helper(y_true, y_pred):
+    return shares(y_true, y_pred)
+
+
+class Shares(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        y_pred /= K.sum(y_pred, axis=-1, keepdims=True)
+        return -K.sum(y_true * K.log(y_pred), axis=-1)
+
+
+@pytest.mark.parametrize("loss", [by_a_helper, Shares()], ids=["function", "class"])
+def test_augmented_assignment_reaches_nobody_else(loss):
+    """On PyTorch it would write into what metrics and other losses see; TensorFlow's tensors
+    cannot be written to. Logits have the slopes `softmax − y`."""
+    logits = np.array([[0.5, -1.0], [0.0, 2.0]], "float32")
+    y = np.eye(2, dtype="float32")
+    network = keras.models.Sequential([keras.Input((2,)), Dense(2, activation="exponential")])
+
+    def largest(y_true, y_pred):
+        return K.max(y_pred, axis=-1)
+
+    network.compile(keras.optimizers.SGD(1.0), loss=loss, metrics=[largest])
+    network.layers[-1].set_weights([np.eye(2), np.zeros(2)])
+    found = network.fit(logits, y, batch_size=2, verbose=0).history
+    share = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    assert found["largest"][0] == pytest.approx(np.exp(logits).max(1).mean(), rel=1e-5)
+    assert found["loss"][0] == pytest.approx(-np.log(np.diag(share)).mean(), rel=1e-5)
+    bias = network.layers[-1].get_weights()[1]
+    np.testing.assert_allclose(bias, -(share - y).mean(0), rtol=1e-5)

@@ -69,7 +69,7 @@ def _eager(plan: Any, names: Any, arrays: dict[str, list[np.ndarray]]) -> dict[s
     try:
         output = _arrays(target(*positional, **named))
     except Exception as error:
-        if plan["kind"] != "function":
+        if plan["kind"] not in ("function", "loss"):
             raise
         return _as_graph(plan, names, arrays, error)
     result = {"executes": True, "value": _verdict(plan, output, arrays["output"])}

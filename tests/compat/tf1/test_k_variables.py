@@ -12,7 +12,7 @@ from portable_losses.compat.keras2.layers import Layer
 def _a_graph_of_its_own():
     with tf.Graph().as_default():
         yield
-    K.clear_session()
+    K.set_session(None)
 
 
 def runner(feed):
@@ -121,3 +121,17 @@ def test_a_layer_keeps_its_updates():
     assert run(now) == 2
     metric.reset_states()
     assert run(now) == 1
+
+
+def test_a_graph_loss_does_not_lose_an_update():
+    seen = K.variable(0.0)
+
+    def counted(y_true, y_pred):
+        with tf.control_dependencies([K.update_add(seen, 1.0)]):
+            return tf.reduce_sum(y_pred)
+
+    with pytest.raises(ValueError, match=r"tf\.get_variable"):
+        tf.GraphLoss(counted)([0], [[1.0]], training=True)
+    weights = K.variable([2.0, 3.0])
+    loss = tf.GraphLoss(lambda y_true, y_pred: tf.reduce_sum(y_pred * weights))
+    assert float(loss([0], [[1.0, 1.0]], training=True)) == 5
