@@ -24,11 +24,11 @@ def parts(path: Path) -> dict[str, str]:
 
 
 def diff(name: str) -> str:
-    """A snippet as one hunk, with all of its lines and without heads."""
+    """A snippet as hunks with a line around each, and without heads."""
     snippet = parts(SNIPPETS / f"{name}.txt")
     before, after = (snippet[key].splitlines(keepends=True) for key in ("before", "after"))
-    lines = difflib.unified_diff(before, after, n=len(before) + len(after))
-    return "".join(list(lines)[3:])
+    lines = list(difflib.unified_diff(before, after, n=1))[2:]
+    return "".join(re.sub(r"^@@.*", "@@", line) for line in lines)
 
 
 def written(text: str) -> str:
