@@ -106,6 +106,59 @@ def test_blocks_of_anchors_give_the_same(function, batch, rng):
     assert_same(*(figures(lambda p, b=b: all_of(p, block_size=b), x) for b in (4, None)))
 
 
+@pytest.mark.parametrize(
+    "cls",
+    [losses.SupCon, losses.NTXent, losses.TripletHard, losses.ContrastiveLabels, losses.Circle],
+    ids=lambda cls: cls.__name__,
+)
+def test_labels_may_be_a_mask_of_pairs(cls, batch, rng):
+    y, x = batch
+    ref_y, ref_x = rng.integers(0, 3, 5), rng.normal(size=(5, DIM)).astype("float32")
+    refs = {"ref_embeddings": ref_x, "mask": y < 2}
+    blocks = [{}] + [{"block_size": 4}] * ("block_size" in TAKES[cls])
+    function = cls.function
+
+    def by_masks(p):
+        first, second = y[:, None] == y, y[:, None] == ref_y
+        return sum(function(first, p, **b) + function(second, p, **refs, **b) for b in blocks)
+
+    def by_ids(p):
+        found = function(y, p) + function(y, p, ref_labels=ref_y, **refs)
+        return found * len(blocks)
+
+    assert_same(figures(by_masks, x), figures(by_ids, x))
+    weights = np.array([1, 1, 0, 2, 1, 1], "float32")
+    values = (cls()(labels, x, sample_weight=weights) for labels in (y[:, None] == y, y))
+    np.testing.assert_allclose(*map(ops.convert_to_numpy, values), rtol=1e-5)
+
+
+def test_labels_of_views_may_be_a_mask_of_pairs(rng):
+    x = rng.normal(size=(N, 2, DIM)).astype("float32")
+    y = np.array([0, 1, 0, 2, 1, 0])
+    together = (y[:, None] == y) & ~np.eye(N, dtype=bool)  # a sample's own views always are
+    for cls in (losses.SimCLR, losses.CLIP):
+        values = (cls()(labels, x) for labels in (together, y))
+        np.testing.assert_allclose(*map(ops.convert_to_numpy, values), rtol=1e-5)
+    # That i belongs to j says nothing of j and i: backwards, the mask is read by its columns.
+    one_way = np.triu(together)
+    forth, back = (
+        losses.in_batch_negatives(m, v) for m, v in ((one_way, x), (one_way.T, x[:, ::-1]))
+    )
+    both = losses.clip(one_way, x, temperature=0.05)
+    np.testing.assert_allclose(*map(ops.convert_to_numpy, (both, (forth + back) / 2)), rtol=1e-5)
+
+
+def test_a_mask_of_pairs_comes_through_training(rng):
+    x = rng.normal(size=(N, DIM)).astype("float32")
+    together = rng.random((N, N)) < 0.5
+    model = keras.Sequential(
+        [keras.Input((DIM,)), keras.layers.Dense(DIM, kernel_initializer="identity")]
+    )
+    model.compile("sgd", loss=losses.SupCon())
+    expected = ops.convert_to_numpy(losses.SupCon()(together, x))
+    np.testing.assert_allclose(model.train_on_batch(x, together), expected, rtol=1e-5)
+
+
 @pytest.mark.skipif(BACKEND == "tensorflow", reason="it does not say what it allocates")
 def test_memory(rng):
     """Of blocks; and that no triplet loss has an entry for each triplet."""
@@ -114,6 +167,8 @@ def test_memory(rng):
     pairs = 4 * n * n
     for cls in (losses.TripletSemiHard, losses.TripletBatchAll, losses.NTXent):
         assert autodiff.bytes_for_gradient(cls(), y, x) < 40 * pairs
+    distance = losses.TripletHard(distance="manhattan")
+    assert autodiff.bytes_for_gradient(distance, y, x) < 40 * pairs
     for cls in (losses.NTXent, losses.SupCon):
         assert autodiff.bytes_for_gradient(cls(), y, x) > pairs
         assert autodiff.bytes_for_gradient(cls(block_size=16), y, x) < pairs
