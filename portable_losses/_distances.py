@@ -94,7 +94,7 @@ def _length(x: Tensor, p: float) -> Tensor:
 
 
 def _power(x: Tensor, p: float) -> Tensor:
-    return ops.power(x, ops.cast(p, x.dtype))
+    return ops.power(x, ops.convert_to_tensor(p, dtype=x.dtype))  # not by way of float32
 
 
 def in_equal_parts(x: Tensor, size: int) -> Tensor:

@@ -98,7 +98,7 @@ def margin_loss(
 
 
 def _as_boundary(beta: ArrayLike, like: Tensor) -> Tensor:
-    beta = ops.cast(beta, like.dtype)  # not by way of float32
+    beta = ops.convert_to_tensor(beta, dtype=like.dtype)  # not by way of float32
     shape = tuple(beta.shape)
     if shape and (
         len(shape) != 1 or (shape[0] != like.shape[0] and None not in (*shape, *like.shape))
