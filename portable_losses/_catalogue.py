@@ -67,6 +67,9 @@ _CHEN = (
     "Representations, ICML 2020"
 )
 
+_SOHN = "Sohn, Improved Deep Metric Learning with Multi-class N-pair Loss Objective, NIPS 2016"
+_YU = "Yu and Tao, Deep Metric Learning with Tuplet Margin Loss, ICCV 2019"
+
 CATALOGUE: tuple[Entry, ...] = (
     Entry("CenterLoss", "center_loss", "center", _WEN, stateful=True),
     Entry("SoftmaxCenterLoss", None, "center", _WEN, stateful=True),
@@ -419,7 +422,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "NPairs",
         "npairs",
         "embedding",
-        "Sohn, Improved Deep Metric Learning with Multi-class N-pair Loss Objective, NIPS 2016",
+        _SOHN,
         peers={"tfa": "NpairsLoss", "pml": "NPairsLoss"},
     ),
     Entry(
@@ -436,6 +439,99 @@ CATALOGUE: tuple[Entry, ...] = (
         "embedding",
         _HADSELL,
         peers={"pml": "ContrastiveLoss"},
+    ),
+    Entry(
+        "TripletMargin",
+        "triplet_margin",
+        "triplet",
+        "Weinberger and Saul, Distance Metric Learning for Large Margin Nearest Neighbor "
+        "Classification, JMLR 2009",
+        peers={"torch": "TripletMarginLoss"},
+    ),
+    Entry(
+        "PNLoss",
+        "pn_loss",
+        "triplet",
+        "Szubert, Cole, Monaco and Drozdov, Structure-preserving visualisation of high dimensional "
+        "single-cell datasets, Scientific Reports, 2019",
+        peers={"tensorflow-similarity": "PNLoss"},
+    ),
+    Entry(
+        "MarginLoss",
+        "margin_loss",
+        "embedding",
+        "Wu, Manmatha, Smola and Krähenbühl, Sampling Matters in Deep Embedding Learning, ICCV "
+        "2017",
+        peers={"pml": "MarginLoss"},
+    ),
+    Entry(
+        "NCA",
+        "nca",
+        "embedding",
+        "Goldberger, Roweis, Hinton and Salakhutdinov, Neighbourhood Components Analysis, NIPS "
+        "2004",
+        peers={"pml": "NCALoss"},
+    ),
+    Entry(
+        "SoftNearestNeighbor",
+        "soft_nearest_neighbor",
+        "embedding",
+        "Frosst, Papernot and Hinton, Analyzing and Improving Representations with the Soft "
+        "Nearest Neighbor Loss, ICML 2019",
+        peers={"tensorflow-similarity": "SoftNearestNeighborLoss"},
+    ),
+    Entry(
+        "Angular",
+        "angular",
+        "embedding",
+        "Wang, Zhou, Wen, Liu and Lin, Deep Metric Learning with Angular Loss, ICCV 2017",
+        peers={"pml": "AngularLoss"},
+    ),
+    Entry(
+        "GeneralizedLiftedStructure",
+        "generalized_lifted_structure",
+        "embedding",
+        _HERMANS,
+        peers={"pml": "GeneralizedLiftedStructureLoss"},
+    ),
+    Entry(
+        "NPairsMultilabel",
+        "npairs_multilabel",
+        "embedding",
+        _SOHN,
+        peers={"tfa": "NpairsMultilabelLoss"},
+    ),
+    Entry("TupletMargin", "tuplet_margin", "embedding", _YU, peers={"pml": "TupletMarginLoss"}),
+    Entry(
+        "IntraPairVariance",
+        "intra_pair_variance",
+        "embedding",
+        _YU,
+        peers={"pml": "IntraPairVarianceLoss"},
+    ),
+    Entry(
+        "SNRContrastive",
+        "snr_contrastive",
+        "embedding",
+        "Yuan, Deng, Tang, Tang and Chen, Signal-to-Noise Ratio: A Robust Distance Metric for Deep "
+        "Metric Learning, CVPR 2019",
+        peers={"pml": "SignalToNoiseRatioContrastiveLoss"},
+    ),
+    Entry(
+        "RankedList",
+        "ranked_list",
+        "embedding",
+        "Wang, Hua, Kodirov, Hu, Garnier and Robertson, Ranked List Loss for Deep Metric Learning, "
+        "CVPR 2019",
+        peers={"pml": "RankedListLoss"},
+    ),
+    Entry(
+        "ThresholdConsistentMargin",
+        "threshold_consistent_margin",
+        "embedding",
+        "Zhang, Xu, Tang, Fang, Wu, Tighe and Xing, Threshold-Consistent Margin Loss for "
+        "Open-World Deep Metric Learning, ICLR 2024",
+        peers={"pml": "ThresholdConsistentMarginLoss"},
     ),
     Entry(
         "CrossBatchMemory",

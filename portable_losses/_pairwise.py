@@ -5,23 +5,26 @@ The protocol of such a loss, held by `docs/decisions/0004-anchors-and-references
     f(y_true, y_pred, *, <settings>, ref_labels=None, ref_embeddings=None, ref_mask=None, mask=None)
 
 with one value per anchor. It calls `pairs` with its arguments, `masks` for who belongs together,
-and one of the distances or similarities below for the numbers, all of shape (anchors, references).
+and a distance or similarity of `_distances` for the numbers, all of shape (anchors, references).
 Nothing here has an entry for each anchor, reference and coordinate at once.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
+import keras
 from keras import ops
 
 from portable_losses import _backend, _numerics
-from portable_losses._inputs import (
-    as_float,
-    as_labels,
-    require_choice,
-    require_count,
-    require_same_batch,
-)
+from portable_losses._distances import DISTANCES as DISTANCES
+from portable_losses._distances import cosine as cosine
+from portable_losses._distances import cosine_distance as cosine_distance
+from portable_losses._distances import dot as dot
+from portable_losses._distances import euclidean as euclidean
+from portable_losses._distances import in_equal_parts
+from portable_losses._distances import require_distance as require_distance
+from portable_losses._distances import squared_euclidean as squared_euclidean
+from portable_losses._inputs import as_float, as_labels, require_count, require_same_batch
 from portable_losses._numerics import divide
 from portable_losses._typing import ArrayLike, Tensor
 
@@ -33,7 +36,8 @@ class Pairs(NamedTuple):
 
     Attributes:
         x, ids, counted: The anchors: embeddings `(N, d)`, ids `(N,)`, and which of them count.
-        ref_x, ref_ids: The references: `(M, d)` and `(M,)`.
+            Labels that say which pairs belong together are such `ids`: bool `(N, M)`.
+        ref_x, ref_ids: The references: `(M, d)` and `(M,)`; None where `ids` says it all.
         exists: Which references there are, bool `(1, M)`, or `(N, M)` if it differs by anchor.
         own: The row of each anchor among the references, `(N,)`; None where they are other
             samples.
@@ -44,7 +48,7 @@ class Pairs(NamedTuple):
     ids: Tensor
     counted: Tensor
     ref_x: Tensor
-    ref_ids: Tensor
+    ref_ids: Tensor | None
     exists: Tensor
     own: Tensor | None
     dtype: str
@@ -69,29 +73,35 @@ def pairs(
             "Embeddings must have shape (N, d): one vector per sample. Received: "
             f"y_pred.shape={tuple(x.shape)}."
         )
-    ids = as_ids(y_true)
+    together = as_pair_mask(y_true, x if ref_embeddings is None else ref_embeddings)
+    ids = as_ids(y_true) if together is None else together
     require_same_batch(ids, x)
     counted = ops.ones_like(x[:, 0], dtype="bool")
     if mask is not None:
         counted = ops.logical_and(counted, _as_mask(mask, "mask", [x.shape[:1]]))
     x = _where_rows(counted, x)
     given = [part is not None for part in (ref_labels, ref_embeddings, ref_mask)]
-    if given[0] != given[1] or given[2] > given[0]:
+    labelled = given[0] == given[1] if together is None else not given[0]
+    if not labelled or given[2] > given[1]:
         names = [name for name, there in zip(PROTOCOL, given, strict=False) if there]
         raise ValueError(
             "`ref_labels` and `ref_embeddings` must be given together, and `ref_mask` only with "
-            f"them. Received: {' and '.join(names)} alone."
+            "them; beside labels that are a mask of pairs, `ref_embeddings` without `ref_labels`. "
+            f"Received: {' and '.join(names)}."
         )
-    if ref_labels is None:
+    if ref_embeddings is None:
         own = ops.arange(ops.shape(x)[0], dtype="int32")
-        return Pairs(x, ids, counted, x, ids, ops.expand_dims(counted, 0), own, dtype)
-    ref_x, ref_ids = ops.cast(ops.convert_to_tensor(ref_embeddings), x.dtype), as_ids(ref_labels)
+        ref_ids = ids if together is None else None
+        return Pairs(x, ids, counted, x, ref_ids, ops.expand_dims(counted, 0), own, dtype)
+    ref_x = ops.cast(ops.convert_to_tensor(ref_embeddings), x.dtype)
+    ref_ids = as_ids(ref_labels) if together is None else None
     if len(ref_x.shape) != 2 or ref_x.shape[1] != x.shape[1]:
         raise ValueError(
             "References must have shape (M, d), with embeddings as long as those of y_pred. "
             f"Received: ref_embeddings.shape={tuple(ref_x.shape)}, y_pred.shape={tuple(x.shape)}."
         )
-    require_same_batch(ref_ids, ref_x)
+    if ref_ids is not None:
+        require_same_batch(ref_ids, ref_x)
     if ref_mask is None:
         exists = ops.ones_like(ref_x[:, 0], dtype="bool")
     else:
@@ -110,7 +120,10 @@ def masks(found: Pairs) -> tuple[Tensor, Tensor]:
         rows = ops.arange(ops.shape(found.ref_x)[0], dtype=found.own.dtype)
         others = ops.not_equal(ops.expand_dims(found.own, 1), ops.expand_dims(rows, 0))
         exists = ops.logical_and(exists, others)
-    same = ops.equal(ops.expand_dims(found.ids, 1), ops.expand_dims(found.ref_ids, 0))
+    if found.ref_ids is None:
+        same = found.ids
+    else:
+        same = ops.equal(ops.expand_dims(found.ids, 1), ops.expand_dims(found.ref_ids, 0))
     return ops.logical_and(exists, same), ops.logical_and(exists, ops.logical_not(same))
 
 
@@ -134,20 +147,27 @@ def views(y_true: ArrayLike, y_pred: ArrayLike, mask: ArrayLike | None = None) -
         )
     found = pairs(y_true, first, mask=mask)
     second = _where_rows(found.counted, ops.cast(ops.convert_to_tensor(second), found.x.dtype))
+    if found.ref_ids is None:  # whatever the mask says: a sample's views belong together
+        rows = ops.expand_dims(found.own, 1)
+        found = found._replace(ids=ops.logical_or(found.ids, ops.equal(rows, found.own)))
     return found._replace(ref_x=second, own=None)
 
 
 def swapped(found: Pairs) -> Pairs:
     """The second views as anchors of the first."""
-    return found._replace(x=found.ref_x, ref_x=found.x)
+    ids = ops.transpose(found.ids) if found.ref_ids is None else found.ids
+    return found._replace(x=found.ref_x, ref_x=found.x, ids=ids)
 
 
 def joined(found: Pairs) -> Pairs:
     """Both views of all samples as one batch: the first views, then the second."""
     x, ids = ops.concatenate([found.x, found.ref_x]), ops.concatenate([found.ids] * 2)
+    ref_ids = ids
+    if found.ref_ids is None:
+        ids, ref_ids = ops.concatenate([ids] * 2, axis=1), None
     counted = ops.concatenate([found.counted] * 2)
     own = ops.arange(ops.shape(x)[0], dtype="int32")
-    return Pairs(x, ids, counted, x, ids, ops.expand_dims(counted, 0), own, found.dtype)
+    return Pairs(x, ids, counted, x, ref_ids, ops.expand_dims(counted, 0), own, found.dtype)
 
 
 def with_units(found: Pairs) -> Pairs:
@@ -161,23 +181,58 @@ def with_units(found: Pairs) -> Pairs:
 # Labels -------------------------------------------------------------------------------------
 
 
+def as_pair_mask(labels: ArrayLike, references: ArrayLike) -> Tensor | None:
+    """Labels that say of each pair whether it belongs together, bool `(N, M)`; None if they are
+    ids or one-hot.
+
+    Bool labels of two axes are such a mask, with a column for each of the M references: for each
+    sample, where the batch is its own reference, and whether a sample belongs to itself is never
+    asked. One-hot labels are numbers, so that no mask is taken for one.
+    """
+    labels = ops.convert_to_tensor(labels)
+    if not _is_mask(labels):
+        return None
+    columns, rows = labels.shape[1], ops.convert_to_tensor(references).shape[0]
+    if columns == 1 and rows != 1:
+        return None  # a column of ids
+    if columns != rows and None not in (columns, rows):
+        raise ValueError(_NO_MASK + f"Received: labels of shape {tuple(labels.shape)}, M={rows}.")
+    return labels
+
+
+_NO_MASK = (
+    "Bool labels of two axes say which pairs belong together, and have shape (N, M): a column for "
+    "each reference, or each sample of the batch. One-hot labels must be numbers: cast them to "
+    "int32. "
+)
+
+
+def _is_mask(labels: Tensor) -> bool:
+    return len(labels.shape) == 2 and keras.backend.standardize_dtype(labels.dtype) == "bool"
+
+
 def as_ids(labels: ArrayLike) -> Tensor:
     """Ids `(N,)` from `(N,)`, `(N, 1)` or one-hot rows `(N, C)`: any numbers, compared as such."""
-    labels = as_labels(labels)
+    labels = ops.convert_to_tensor(labels)
+    is_mask, labels = _is_mask(labels), as_labels(labels)
     shape = tuple(labels.shape)
     if len(shape) == 2 and shape[1] == 1:
         return ops.squeeze(labels, -1)
+    if is_mask:
+        raise ValueError(_NO_MASK + f"Received: labels of shape {shape} where ids are needed.")
     if len(shape) == 2:
         values = _backend.concrete(labels)
         if values is not None and ((values != 0).sum(axis=1) != 1).any():
             raise ValueError(
                 f"Labels of shape {shape} must be one-hot: one entry in each row that is not 0. "
-                "Received a row with none or several."
+                "Received a row with none or several. Of samples with several labels, say which "
+                "pairs belong together: a bool mask of shape (N, N)."
             )
         return ops.cast(ops.argmax(labels, axis=-1), "int32")
     if len(shape) != 1:
         raise ValueError(
-            "Labels must be ids of shape (N,) or (N, 1), or one-hot rows of shape (N, C). "
+            "Labels must be ids of shape (N,) or (N, 1), or one-hot rows of shape (N, C); or bool "
+            "of shape (N, M), which says of each reference whether it belongs to the anchor. "
             f"Received: labels of shape {shape}."
         )
     return labels
@@ -199,54 +254,6 @@ def _as_mask(mask: ArrayLike, name: str, shapes: list[tuple[int | None, ...]]) -
 
 def _where_rows(mask: Tensor, x: Tensor) -> Tensor:
     return ops.where(ops.expand_dims(mask, 1), x, ops.zeros_like(x))
-
-
-# Similarities and distances, (N, d) and (M, d) to (N, M) ------------------------------------
-
-
-def dot(x: Tensor, y: Tensor) -> Tensor:
-    return x @ ops.transpose(y)  # `ops.matmul` computes float64 in float32 on PyTorch (Keras 3.15)
-
-
-def cosine(x: Tensor, y: Tensor) -> Tensor:
-    """Cosine of the angle; 0 and gradient 0 to a zero vector."""
-    return dot(_numerics.normalize(x), _numerics.normalize(y))
-
-
-def squared_euclidean(x: Tensor, y: Tensor) -> Tensor:
-    """‖x − y‖², exact for near vectors too: the value is the sum of squared differences.
-
-    The gradient is that of ‖x‖² + ‖y‖² − 2x·y, which is 2(x − y) as well and needs no difference
-    kept for each pair and coordinate. As a value that form loses all digits between near vectors.
-    It is taken about the mean: a slope is a difference too, and far from the origin loses digits.
-    """
-    center = ops.stop_gradient(_numerics.mean(y, axis=0, keepdims=True))
-    exact = _backend.squared_distances(ops.stop_gradient(x), ops.stop_gradient(y))
-    x, y = x - center, y - center
-    smooth = ops.sum(ops.square(x), axis=1, keepdims=True) - 2 * dot(x, y)
-    smooth = smooth + ops.expand_dims(ops.sum(ops.square(y), axis=1), 0)
-    return exact + (smooth - ops.stop_gradient(smooth))
-
-
-def euclidean(x: Tensor, y: Tensor) -> Tensor:
-    """‖x − y‖; value 0 and gradient 0 between equal vectors."""
-    return _numerics.sqrt(squared_euclidean(x, y))
-
-
-def cosine_distance(x: Tensor, y: Tensor) -> Tensor:
-    """1 − the cosine; 1 to a zero vector."""
-    return 1 - cosine(x, y)
-
-
-DISTANCES = {
-    "euclidean": euclidean,
-    "squared_euclidean": squared_euclidean,
-    "cosine": cosine_distance,
-}
-
-
-def require_distance(distance: str) -> None:
-    require_choice("distance", distance, tuple(DISTANCES))
 
 
 # Values, one per anchor ---------------------------------------------------------------------
@@ -281,29 +288,24 @@ def in_blocks(
     if block_size is None or (size is not None and size <= block_size):
         return list(function(found))
     rows = ops.shape(found.x)[0]
-    missing = -rows % block_size
+    labelled = found.ref_ids is not None
     each = found.exists.shape[0] != 1
     own = found.own is not None
 
-    def cut(x: Tensor) -> Tensor:
-        if size is None or missing:
-            filler = ops.zeros((missing, *x.shape[1:]), dtype=x.dtype)
-            x = ops.concatenate([x, filler])
-        return ops.reshape(x, (-1, block_size, *x.shape[1:]))
-
     blocks = (found.x, found.ids, found.counted)
     blocks += (found.own,) * own + (found.exists,) * each
-    shared = (found.ref_x, found.ref_ids) + (found.exists,) * (not each)
+    shared = (found.ref_x,) + (found.ref_ids,) * labelled + (found.exists,) * (not each)
 
     def of_block(*given: Tensor) -> Tensor:
         x, ids, counted, *rest = given
         parts = dict(zip(["own"] * own + ["exists"] * each, rest, strict=False))
-        names = ["ref_x", "ref_ids"] + ["exists"] * (not each)
+        names = ["ref_x"] + ["ref_ids"] * labelled + ["exists"] * (not each)
         parts.update(zip(names, given[len(blocks) :], strict=True))
         block = found._replace(**{"x": x, "ids": ids, "counted": counted, **parts})
         return ops.stack(function(block), axis=-1)
 
-    values = _backend.map_blocks(of_block, tuple(cut(x) for x in blocks), shared)
+    parts = tuple(in_equal_parts(x, block_size) for x in blocks)
+    values = _backend.map_blocks(of_block, parts, shared)
     values = ops.reshape(values, (-1, values.shape[-1]))[:rows]
     return ops.unstack(values, axis=-1)
 

@@ -1,7 +1,8 @@
 """The arrows of the house, read from the source: who may import whom.
 
     cli, _demo -> all    codemod -> libcst and itself    compat -> public names
-    training, plot -> metrics, losses -> _pairwise, _reduction -> _numerics -> _inputs -> _backend
+    training, plot -> metrics, losses -> _pairwise -> _distances, _reduction -> _numerics
+    -> _inputs -> _backend
 
 Nothing of the core imports `compat`, only `_backend` names a backend, and a package reaches into
 another one by its public names or its `_base`.
@@ -27,6 +28,7 @@ LADDER = (
     "_inputs",
     "_numerics",
     "_reduction",
+    "_distances",
     "_pairwise",
     "losses",
     "metrics",

@@ -5,6 +5,7 @@ import pytest
 from keras import ops
 
 from portable_losses import _pairwise
+from portable_losses._distances import DISTANCES, ROW_DISTANCES, require_distance
 from portable_losses._pairwise import cosine, dot, euclidean, masks, pairs, squared_euclidean
 from tests import autodiff
 
@@ -24,8 +25,12 @@ def by_loops(function, x, y):
         (cosine, lambda a, b: a @ b / np.linalg.norm(a) / np.linalg.norm(b)),
         (squared_euclidean, lambda a, b: ((a - b) ** 2).sum()),
         (euclidean, lambda a, b: np.linalg.norm(a - b)),
+        (DISTANCES["manhattan"], lambda a, b: np.abs(a - b).sum()),
+        (DISTANCES[1.5], lambda a, b: (np.abs(a - b) ** 1.5).sum() ** (1 / 1.5)),
+        (DISTANCES[3], lambda a, b: (np.abs(a - b) ** 3).sum() ** (1 / 3)),
+        (DISTANCES["snr"], lambda a, b: np.var(a - b) / np.var(a)),
     ],
-    ids=["dot", "cosine", "squared_euclidean", "euclidean"],
+    ids=["dot", "cosine", "squared_euclidean", "euclidean", "manhattan", "l1.5", "l3", "snr"],
 )
 def test_value_and_gradients(ours, theirs, rng):
     both = rng.normal(size=(5, 19)).astype("float32")  # more coordinates than are taken at a time
@@ -58,6 +63,39 @@ def test_near_vectors_keep_their_distance(rng):
     np.testing.assert_array_equal(slope, 0 * slope)  # at equal vectors, where it has none
 
 
+@pytest.mark.parametrize("distance", [*DISTANCES, 3], ids=str)
+def test_row_by_row_is_the_diagonal_of_all_pairs(distance, rng):
+    """Of more rows than some distances take at a time, where equal ones are among them."""
+    x, y = rng.normal(size=(2, 11, 3)).astype("float32")
+    y[4], x[7] = x[4], 1
+    own = np.eye(11, dtype=bool)
+
+    def of_rows(x, y):
+        return ops.sum(ROW_DISTANCES[distance](x, y))
+
+    def of_pairs(x, y):
+        found = DISTANCES[distance](x, y)
+        return ops.sum(ops.where(own, found, ops.zeros_like(found)))
+
+    both = np.concatenate([x, y], axis=1)
+    found, expected = (
+        autodiff.gradient(lambda b, f=f: f(b[:, :3], b[:, 3:]) + ops.sum(b[:, 3:]), both)
+        for f in (of_rows, of_pairs)
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    pairs = map(ops.convert_to_tensor, (x, y))
+    found = numbers(DISTANCES[distance](*pairs))
+    x, y = (ops.convert_to_tensor(z) for z in (np.repeat(x, 11, axis=0), np.tile(y, (11, 1))))
+    expected = np.reshape(numbers(ROW_DISTANCES[distance](x, y)), (11, 11))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("distance", [0.5, float("inf"), float("nan"), True, "l2", None, [2]])
+def test_what_is_no_distance(distance):
+    with pytest.raises(ValueError, match=r"`distance` must be one of .* or a finite number p >= 1"):
+        require_distance(distance)
+
+
 def test_masks():
     ids = np.array([0, 1, 0, 2])
     x, counted = np.ones((4, 2), "float32"), np.array([True, True, True, False])
@@ -74,6 +112,20 @@ def test_masks():
         exists = np.broadcast_to(True if ref_mask is None else ref_mask, (4, 3))
         np.testing.assert_array_equal(numbers(found[0]), same & exists)
         np.testing.assert_array_equal(numbers(found[1]), ~same & exists)
+
+
+def test_labels_may_say_which_pairs_belong_together(rng):
+    x, together = np.ones((4, 2), "float32"), rng.random((4, 4)) < 0.5
+    positive, negative = map(numbers, masks(pairs(together, x)))
+    others = ~np.eye(4, dtype=bool)
+    np.testing.assert_array_equal(positive, together & others)
+    np.testing.assert_array_equal(negative, ~together & others)
+    together, refs = together[:, :1], x[:1]  # a column, of one reference: a mask, and no ids
+    positive, negative = map(numbers, masks(pairs(together, x, None, refs)))
+    np.testing.assert_array_equal(positive, together)
+    np.testing.assert_array_equal(negative, ~together)
+    ids = np.array([[True], [False], [True], [True]])  # of two classes
+    np.testing.assert_array_equal(numbers(masks(pairs(ids, x))[0]), (ids == ids.T) & others)
 
 
 def test_all_forms_of_labels_say_the_same():
@@ -95,8 +147,15 @@ X = np.ones((3, 2), "float32")
         (([0, 1], X), "one label per sample"),
         (([[[0]]] * 3, X), "ids of shape (N,) or (N, 1), or one-hot rows"),
         (([[1, 1]] * 3, X), "must be one-hot"),
+        (
+            (np.eye(3, 4, dtype=bool), X),
+            "cast them to int32. Received: labels of shape (3, 4), M=3",
+        ),
+        ((np.eye(2, 3, dtype=bool), X), "one label per sample"),
+        ((np.eye(3, dtype=bool), X, [0, 1, 2], X), "Received: ref_labels and ref_embeddings"),
+        (([0, 1, 2], X, np.eye(3, dtype=bool), X), "where ids are needed"),
         (([0, 1, 2], X, [0, 1]), "must be given together"),
-        (([0, 1, 2], X, None, None, [True]), "Received: ref_mask alone"),
+        (([0, 1, 2], X, None, None, [True]), "Received: ref_mask."),
         (([0, 1, 2], X, [0], X[:1, :1]), "References must have shape (M, d)"),
         (([0, 1, 2], X, [0], X), "one label per sample"),
         (([0, 1, 2], X, [0, 1], X[:2], [True]), "`ref_mask` must have shape (2,) or (3, 2)"),

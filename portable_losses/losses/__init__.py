@@ -5,6 +5,8 @@ from portable_losses.losses._adaptive_margin import AdaCos as AdaCos
 from portable_losses.losses._adaptive_margin import CurricularFace as CurricularFace
 from portable_losses.losses._adaptive_margin import adacos as adacos
 from portable_losses.losses._adaptive_margin import curricularface as curricularface
+from portable_losses.losses._angular import Angular as Angular
+from portable_losses.losses._angular import angular as angular
 from portable_losses.losses._arcface import ArcFace as ArcFace
 from portable_losses.losses._arcface import SubCenterArcFace as SubCenterArcFace
 from portable_losses.losses._arcface import arcface as arcface
@@ -54,18 +56,32 @@ from portable_losses.losses._hinge import hinge as hinge
 from portable_losses.losses._hinge import squared_hinge as squared_hinge
 from portable_losses.losses._instance import InstanceLoss as InstanceLoss
 from portable_losses.losses._instance import instance_loss as instance_loss
+from portable_losses.losses._lifted import GeneralizedLiftedStructure as GeneralizedLiftedStructure
 from portable_losses.losses._lifted import LiftedStructure as LiftedStructure
+from portable_losses.losses._lifted import (
+    generalized_lifted_structure as generalized_lifted_structure,
+)
 from portable_losses.losses._lifted import lifted_structure as lifted_structure
+from portable_losses.losses._margin_loss import MarginLoss as MarginLoss
+from portable_losses.losses._margin_loss import margin_loss as margin_loss
 from portable_losses.losses._memory import CrossBatchMemory as CrossBatchMemory
 from portable_losses.losses._multi_similarity import MultiSimilarity as MultiSimilarity
 from portable_losses.losses._multi_similarity import multi_similarity as multi_similarity
+from portable_losses.losses._nca import NCA as NCA
+from portable_losses.losses._nca import SoftNearestNeighbor as SoftNearestNeighbor
+from portable_losses.losses._nca import nca as nca
+from portable_losses.losses._nca import soft_nearest_neighbor as soft_nearest_neighbor
 from portable_losses.losses._npairs import NPairs as NPairs
+from portable_losses.losses._npairs import NPairsMultilabel as NPairsMultilabel
 from portable_losses.losses._npairs import npairs as npairs
+from portable_losses.losses._npairs import npairs_multilabel as npairs_multilabel
 from portable_losses.losses._ntxent import NTXent as NTXent
 from portable_losses.losses._ntxent import SimCLR as SimCLR
 from portable_losses.losses._ntxent import ntxent as ntxent
 from portable_losses.losses._ntxent import simclr as simclr
 from portable_losses.losses._partial import PartialFC as PartialFC
+from portable_losses.losses._pn import PNLoss as PNLoss
+from portable_losses.losses._pn import pn_loss as pn_loss
 from portable_losses.losses._probabilistic import KLDivergence as KLDivergence
 from portable_losses.losses._probabilistic import Poisson as Poisson
 from portable_losses.losses._probabilistic import kl_divergence as kl_divergence
@@ -79,6 +95,8 @@ from portable_losses.losses._quality_margin import AdaFace as AdaFace
 from portable_losses.losses._quality_margin import MagFace as MagFace
 from portable_losses.losses._quality_margin import adaface as adaface
 from portable_losses.losses._quality_margin import magface as magface
+from portable_losses.losses._ranked_list import RankedList as RankedList
+from portable_losses.losses._ranked_list import ranked_list as ranked_list
 from portable_losses.losses._registry import get as get
 from portable_losses.losses._regression import (
     ConfidencePenalizedSquaredError as ConfidencePenalizedSquaredError,
@@ -112,18 +130,32 @@ from portable_losses.losses._regression import (
 from portable_losses.losses._regression import root_mean_squared_error as root_mean_squared_error
 from portable_losses.losses._ring import RingLoss as RingLoss
 from portable_losses.losses._ring import ring_loss as ring_loss
+from portable_losses.losses._snr import SNRContrastive as SNRContrastive
+from portable_losses.losses._snr import snr_contrastive as snr_contrastive
 from portable_losses.losses._soft_triple import SoftTriple as SoftTriple
 from portable_losses.losses._soft_triple import soft_triple as soft_triple
 from portable_losses.losses._sphereface import SphereFace as SphereFace
 from portable_losses.losses._sphereface import sphereface as sphereface
 from portable_losses.losses._supcon import SupCon as SupCon
 from portable_losses.losses._supcon import supcon as supcon
+from portable_losses.losses._threshold_consistent import (
+    ThresholdConsistentMargin as ThresholdConsistentMargin,
+)
+from portable_losses.losses._threshold_consistent import (
+    threshold_consistent_margin as threshold_consistent_margin,
+)
 from portable_losses.losses._triplet import TripletBatchAll as TripletBatchAll
 from portable_losses.losses._triplet import TripletHard as TripletHard
 from portable_losses.losses._triplet import TripletSemiHard as TripletSemiHard
 from portable_losses.losses._triplet import triplet_batch_all as triplet_batch_all
 from portable_losses.losses._triplet import triplet_hard as triplet_hard
 from portable_losses.losses._triplet import triplet_semi_hard as triplet_semi_hard
+from portable_losses.losses._triplet_margin import TripletMargin as TripletMargin
+from portable_losses.losses._triplet_margin import triplet_margin as triplet_margin
+from portable_losses.losses._tuplet import IntraPairVariance as IntraPairVariance
+from portable_losses.losses._tuplet import TupletMargin as TupletMargin
+from portable_losses.losses._tuplet import intra_pair_variance as intra_pair_variance
+from portable_losses.losses._tuplet import tuplet_margin as tuplet_margin
 from portable_losses.losses._two_views import CLIP as CLIP
 from portable_losses.losses._two_views import InBatchNegatives as InBatchNegatives
 from portable_losses.losses._two_views import SigLIP as SigLIP
@@ -137,8 +169,10 @@ from portable_losses.losses._weighted import weighted_squared_error as weighted_
 
 __all__ = [
     "CLIP",
+    "NCA",
     "AdaCos",
     "AdaFace",
+    "Angular",
     "ArcFace",
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
@@ -154,34 +188,42 @@ __all__ = [
     "CosineSimilarity",
     "CrossBatchMemory",
     "CurricularFace",
+    "GeneralizedLiftedStructure",
     "Hinge",
     "Huber",
     "InBatchNegatives",
     "InstanceLoss",
+    "IntraPairVariance",
     "IslandLoss",
     "KLDivergence",
     "LiftedStructure",
     "LogCosh",
     "Loss",
     "MagFace",
+    "MarginLoss",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
     "MultiSimilarity",
     "NPairs",
+    "NPairsMultilabel",
     "NTXent",
     "NormalizedSoftmax",
     "P2SGrad",
+    "PNLoss",
     "PartialFC",
     "Poisson",
     "ProxyAnchor",
     "ProxyLoss",
     "ProxyNCA",
+    "RankedList",
     "RingLoss",
     "RootMeanSquaredError",
+    "SNRContrastive",
     "SigLIP",
     "SimCLR",
+    "SoftNearestNeighbor",
     "SoftTriple",
     "SoftmaxCenterLoss",
     "SparseCategoricalCrossentropy",
@@ -190,14 +232,18 @@ __all__ = [
     "StatefulLoss",
     "SubCenterArcFace",
     "SupCon",
+    "ThresholdConsistentMargin",
     "TripletBatchAll",
     "TripletCenter",
     "TripletHard",
+    "TripletMargin",
     "TripletSemiHard",
+    "TupletMargin",
     "WeightedRootError",
     "WeightedSquaredError",
     "adacos",
     "adaface",
+    "angular",
     "arcface",
     "as_loss",
     "binary_crossentropy",
@@ -213,42 +259,54 @@ __all__ = [
     "cosface",
     "cosine_similarity",
     "curricularface",
+    "generalized_lifted_structure",
     "get",
     "hinge",
     "huber",
     "in_batch_negatives",
     "instance_loss",
+    "intra_pair_variance",
     "island_loss",
     "kl_divergence",
     "lifted_structure",
     "log_cosh",
     "magface",
+    "margin_loss",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_squared_error",
     "mean_squared_logarithmic_error",
     "multi_similarity",
+    "nca",
     "normalized_softmax",
     "npairs",
+    "npairs_multilabel",
     "ntxent",
     "p2sgrad",
+    "pn_loss",
     "poisson",
     "proxy_anchor",
     "proxy_nca",
+    "ranked_list",
     "ring_loss",
     "root_mean_squared_error",
     "siglip",
     "simclr",
+    "snr_contrastive",
+    "soft_nearest_neighbor",
     "soft_triple",
     "sparse_categorical_crossentropy",
     "sphereface",
     "squared_hinge",
     "sub_center_arcface",
     "supcon",
+    "threshold_consistent_margin",
     "triplet_batch_all",
     "triplet_center",
     "triplet_hard",
+    "triplet_margin",
     "triplet_semi_hard",
+    "tuplet_margin",
     "weighted_root_error",
     "weighted_squared_error",
 ]

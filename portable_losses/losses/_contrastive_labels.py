@@ -4,9 +4,17 @@ from typing import Any
 
 from keras import ops
 
+from portable_losses._distances import Distance
 from portable_losses._inputs import require_at_least, require_choice
 from portable_losses._numerics import positive_part
-from portable_losses._pairwise import DISTANCES, masks, pairs, per_anchor, require_distance
+from portable_losses._pairwise import (
+    DISTANCES,
+    Pairs,
+    masks,
+    pairs,
+    per_anchor,
+    require_distance,
+)
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
 
@@ -15,7 +23,7 @@ POWERS = (1, 2)
 
 
 def _require(
-    margin: float, positive_margin: float, power: int, average: str, distance: str
+    margin: float, positive_margin: float, power: int, average: str, distance: Distance
 ) -> None:
     require_at_least("margin", margin, 0)
     require_at_least("positive_margin", positive_margin, 0)
@@ -33,7 +41,7 @@ def contrastive_labels(
     positive_margin: float = 0.0,
     power: int = 2,
     average: str = "all",
-    distance: str = "euclidean",
+    distance: Distance = "euclidean",
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
@@ -87,14 +95,27 @@ def contrastive_labels(
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
     distances = DISTANCES[distance](found.x, found.ref_x)
     excesses = (distances - positive_margin, margin - distances)
-    values = ops.zeros_like(distances[:, 0])
-    for pair, excess in zip(masks(found), excesses, strict=True):
+    return ops.cast(values_of_sides(found, masks(found), excesses, power, average), found.dtype)
+
+
+def values_of_sides(
+    found: Pairs,
+    sides: tuple[Tensor, Tensor],
+    excesses: tuple[Tensor, Tensor],
+    power: int = 2,
+    average: str = "all",
+    weights: tuple[float, float] = (1.0, 1.0),
+) -> Tensor:
+    """What positive and negative pairs cost that exceed their bound: the mean over each of both
+    sides, added up."""
+    values = ops.zeros_like(found.x[:, 0])
+    for pair, excess, weight in zip(sides, excesses, weights, strict=True):
         each = positive_part(excess)
         counts = ops.logical_and(pair, each > 0) if average == "nonzero" else pair
         each = ops.where(pair, each if power == 1 else ops.square(each), ops.zeros_like(each))
         count = ops.sum(ops.cast(counts, each.dtype), axis=1)
-        values = values + per_anchor(found, ops.sum(each, axis=1), count)
-    return ops.cast(values, found.dtype)
+        values = values + weight * per_anchor(found, ops.sum(each, axis=1), count)
+    return values
 
 
 @register
@@ -115,7 +136,7 @@ class ContrastiveLabels(Loss):
         positive_margin: float = 0.0,
         power: int = 2,
         average: str = "all",
-        distance: str = "euclidean",
+        distance: Distance = "euclidean",
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "contrastive_labels",
         dtype: Any = None,

@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from portable_losses import _backend
+from portable_losses._distances import Distance
 from portable_losses._inputs import require_at_least, require_choice
 from portable_losses._numerics import masked_mean, positive_part
 from portable_losses._pairwise import (
@@ -25,7 +26,7 @@ from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
 
 
-def _require(margin: float, distance: str) -> None:
+def _require(margin: float, distance: Distance) -> None:
     require_at_least("margin", margin, 0)
     require_distance(distance)
 
@@ -51,7 +52,7 @@ def triplet_semi_hard(
     y_pred: ArrayLike,
     *,
     margin: float = 1.0,
-    distance: str = "euclidean",
+    distance: Distance = "euclidean",
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
@@ -133,7 +134,7 @@ class TripletSemiHard(Loss):
     def __init__(
         self,
         margin: float = 1.0,
-        distance: str = "euclidean",
+        distance: Distance = "euclidean",
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "triplet_semi_hard",
         dtype: Any = None,
@@ -155,7 +156,7 @@ def triplet_hard(
     *,
     margin: float = 1.0,
     soft: bool = False,
-    distance: str = "euclidean",
+    distance: Distance = "euclidean",
     singletons: str = "ignore",
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
@@ -255,7 +256,7 @@ class TripletHard(Loss):
         self,
         margin: float = 1.0,
         soft: bool = False,
-        distance: str = "euclidean",
+        distance: Distance = "euclidean",
         singletons: str = "ignore",
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "triplet_hard",
@@ -278,7 +279,7 @@ TRIPLETS = ("all", "hard", "semi_hard")
 AVERAGES = ("nonzero", "all")
 
 
-def _require_all(margin: float, triplets: str, average: str, distance: str) -> None:
+def _require_all(margin: float, triplets: str, average: str, distance: Distance) -> None:
     _require(margin, distance)
     require_choice("triplets", triplets, TRIPLETS)
     require_choice("average", average, AVERAGES)
@@ -292,7 +293,7 @@ def triplet_batch_all(
     margin: float = 1.0,
     triplets: str = "all",
     average: str = "nonzero",
-    distance: str = "euclidean",
+    distance: Distance = "euclidean",
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
@@ -402,7 +403,7 @@ class TripletBatchAll(Loss):
         margin: float = 1.0,
         triplets: str = "all",
         average: str = "nonzero",
-        distance: str = "euclidean",
+        distance: Distance = "euclidean",
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "triplet_batch_all",
         dtype: Any = None,

@@ -14,6 +14,7 @@ from tests import autodiff
 from tests.autodiff import BACKEND
 from tests.contract.checks import derivative
 from tests.references import embedding as reference
+from tests.references import margins
 
 CLASSES = [getattr(losses, e.cls) for e in CATALOGUE if not (e.metric or e.stateful)]
 TAKES = {cls: set(inspect.signature(cls.function).parameters) for cls in CLASSES}
@@ -106,6 +107,59 @@ def test_blocks_of_anchors_give_the_same(function, batch, rng):
     assert_same(*(figures(lambda p, b=b: all_of(p, block_size=b), x) for b in (4, None)))
 
 
+@pytest.mark.parametrize(
+    "cls",
+    [losses.SupCon, losses.NTXent, losses.TripletHard, losses.ContrastiveLabels, losses.Circle],
+    ids=lambda cls: cls.__name__,
+)
+def test_labels_may_be_a_mask_of_pairs(cls, batch, rng):
+    y, x = batch
+    ref_y, ref_x = rng.integers(0, 3, 5), rng.normal(size=(5, DIM)).astype("float32")
+    refs = {"ref_embeddings": ref_x, "mask": y < 2}
+    blocks = [{}] + [{"block_size": 4}] * ("block_size" in TAKES[cls])
+    function = cls.function
+
+    def by_masks(p):
+        first, second = y[:, None] == y, y[:, None] == ref_y
+        return sum(function(first, p, **b) + function(second, p, **refs, **b) for b in blocks)
+
+    def by_ids(p):
+        found = function(y, p) + function(y, p, ref_labels=ref_y, **refs)
+        return found * len(blocks)
+
+    assert_same(figures(by_masks, x), figures(by_ids, x))
+    weights = np.array([1, 1, 0, 2, 1, 1], "float32")
+    values = (cls()(labels, x, sample_weight=weights) for labels in (y[:, None] == y, y))
+    np.testing.assert_allclose(*map(ops.convert_to_numpy, values), rtol=1e-5)
+
+
+def test_labels_of_views_may_be_a_mask_of_pairs(rng):
+    x = rng.normal(size=(N, 2, DIM)).astype("float32")
+    y = np.array([0, 1, 0, 2, 1, 0])
+    together = (y[:, None] == y) & ~np.eye(N, dtype=bool)  # a sample's own views always are
+    for cls in (losses.SimCLR, losses.CLIP):
+        values = (cls()(labels, x) for labels in (together, y))
+        np.testing.assert_allclose(*map(ops.convert_to_numpy, values), rtol=1e-5)
+    # That i belongs to j says nothing of j and i: backwards, the mask is read by its columns.
+    one_way = np.triu(together)
+    forth, back = (
+        losses.in_batch_negatives(m, v) for m, v in ((one_way, x), (one_way.T, x[:, ::-1]))
+    )
+    both = losses.clip(one_way, x, temperature=0.05)
+    np.testing.assert_allclose(*map(ops.convert_to_numpy, (both, (forth + back) / 2)), rtol=1e-5)
+
+
+def test_a_mask_of_pairs_comes_through_training(rng):
+    x = rng.normal(size=(N, DIM)).astype("float32")
+    together = rng.random((N, N)) < 0.5
+    model = keras.Sequential(
+        [keras.Input((DIM,)), keras.layers.Dense(DIM, kernel_initializer="identity")]
+    )
+    model.compile("sgd", loss=losses.SupCon())
+    expected = ops.convert_to_numpy(losses.SupCon()(together, x))
+    np.testing.assert_allclose(model.train_on_batch(x, together), expected, rtol=1e-5)
+
+
 @pytest.mark.skipif(BACKEND == "tensorflow", reason="it does not say what it allocates")
 def test_memory(rng):
     """Of blocks; and that no triplet loss has an entry for each triplet."""
@@ -114,6 +168,8 @@ def test_memory(rng):
     pairs = 4 * n * n
     for cls in (losses.TripletSemiHard, losses.TripletBatchAll, losses.NTXent):
         assert autodiff.bytes_for_gradient(cls(), y, x) < 40 * pairs
+    distance = losses.TripletHard(distance="manhattan")
+    assert autodiff.bytes_for_gradient(distance, y, x) < 40 * pairs
     for cls in (losses.NTXent, losses.SupCon):
         assert autodiff.bytes_for_gradient(cls(), y, x) > pairs
         assert autodiff.bytes_for_gradient(cls(block_size=16), y, x) < pairs
@@ -126,6 +182,51 @@ def test_weights_of_circle_may_be_constant(settings, batch):
     x = x.astype("float64")
     expected = derivative(lambda p: reference.circle(y, p, **settings, weights=x).sum(), x)
     np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-5)
+
+
+def test_weights_of_ranked_list_may_be_constant(batch):
+    y, x = batch
+    settings = {"alpha": 2.0, "margin": 1.0, "positive_temperature": 1.0}
+    found = autodiff.gradient(lambda p: ops.sum(losses.ranked_list(y, p, **settings)), x)
+    x = x.astype("float64")
+    expected = derivative(lambda p: margins.ranked_list(y, p, **settings, weights=x).sum(), x)
+    np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-5)
+
+
+def test_beta_of_margin_loss_may_differ_by_anchor(batch):
+    y, x = batch
+    of_class = np.array([0.8, 1.5, 2.0], "float32")
+    found = ops.convert_to_numpy(losses.margin_loss(y, x, beta=of_class[y]))
+    np.testing.assert_allclose(found, margins.margin_loss(y, x, beta=of_class[y]), rtol=1e-5)
+    with pytest.raises(ValueError, match="one for each anchor"):
+        losses.margin_loss(y, x, beta=of_class)
+
+
+def test_npairs_of_several_labels(batch, rng):
+    """Of one label each it is that of ids; labels may be weights."""
+    y, x = batch
+    one_hot = np.eye(3, dtype="float32")[y]
+    by = ops.convert_to_numpy(losses.npairs_multilabel(one_hot, x))
+    for labels in (y, y[:, None] == y):
+        np.testing.assert_allclose(losses.npairs_multilabel(labels, x), by, rtol=1e-5)
+    np.testing.assert_allclose(losses.npairs(y, x), by, rtol=1e-5)
+    ref_x, ref_y = x[::-1].copy(), rng.integers(0, 2, (N, 3)).astype("float32")
+    given = {"ref_labels": ref_y, "ref_embeddings": ref_x}
+    found = ops.convert_to_numpy(losses.npairs_multilabel(one_hot, x, **given))
+    np.testing.assert_allclose(losses.npairs_multilabel(3 * one_hot, x, **given), found, rtol=1e-5)
+    with pytest.raises(ValueError, match="a column for each of those of y_true"):
+        losses.npairs_multilabel(one_hot, x, ref_labels=ref_y[:, :2], ref_embeddings=ref_x)
+
+
+def test_triplets_may_be_a_tuple(rng):
+    x = rng.normal(size=(N, 3, DIM)).astype("float32")
+    whole, parts = (
+        losses.TripletMargin()(np.zeros(N), given) for given in (x, (*x.swapaxes(0, 1),))
+    )
+    np.testing.assert_allclose(*map(ops.convert_to_numpy, (parts, whole)), rtol=1e-6)
+    for wrong in (x[:, :2], x[:, 0], (x[:, 0], x[:, 1], x[:4, 2])):
+        with pytest.raises(ValueError, match="anchors, positives and negatives"):
+            losses.triplet_margin(np.zeros(N), wrong)
 
 
 @pytest.mark.skipif(not hasattr(keras.losses, "Circle"), reason="this Keras has none")
@@ -180,6 +281,26 @@ def test_what_is_no_pair_of_views(y_pred, text):
         ("TripletBatchAll", {"triplets": "easy"}, "`triplets` must be one of"),
         ("TripletBatchAll", {"average": None}, "`average` must be one of"),
         ("SupCon", {"temperature": 0.0}, "`temperature` must be greater than 0"),
+        ("PNLoss", {"negatives": "easy"}, "`negatives` must be one of"),
+        ("PNLoss", {"margin": -1.0}, "`margin` must be at least 0"),
+        ("MarginLoss", {"count": "all"}, "`count` must be one of"),
+        ("MarginLoss", {"margin": -1.0}, "`margin` must be at least 0"),
+        ("NCA", {"temperature": 0.0}, "`temperature` must be greater than 0"),
+        ("NCA", {"objective": "log"}, "`objective` must be one of"),
+        ("NCA", {"distance": 0.5}, "`distance` must be one of"),
+        ("SoftNearestNeighbor", {"block_size": 0}, "`block_size` must be a positive integer"),
+        ("Angular", {"alpha": 45.0}, "If these are degrees, 0.7854 is meant"),
+        ("Angular", {"alpha": 0.0}, "`alpha` must be greater than 0"),
+        ("GeneralizedLiftedStructure", {"singletons": "pull"}, "`singletons` must be one of"),
+        ("TupletMargin", {"margin": 5.73}, "If these are degrees, 0.1000 is meant"),
+        ("TupletMargin", {"scale": 0.0}, "`scale` must be greater than 0"),
+        ("IntraPairVariance", {"negative_epsilon": -0.1}, "`negative_epsilon` must be at least 0"),
+        ("SNRContrastive", {"zero_mean": -1.0}, "`zero_mean` must be at least 0"),
+        ("RankedList", {"margin": 2.0}, "`alpha` must be at least 2.0"),
+        ("RankedList", {"imbalance": 1.5}, "`imbalance` must lie in"),
+        ("RankedList", {"negative_temperature": -1.0}, "`negative_temperature` must be at least 0"),
+        ("ThresholdConsistentMargin", {"positive_margin": 2.0}, "`positive_margin` must lie in"),
+        ("ThresholdConsistentMargin", {"negative_weight": -1.0}, "`negative_weight` must be at"),
         ("MultiSimilarity", {"alpha": 0.0}, "`alpha` must be greater than 0"),
         ("MultiSimilarity", {"beta": -1.0}, "`beta` must be greater than 0"),
     ],

@@ -44,6 +44,16 @@ def mined_triplets(margin, triplets):
     return lambda x, labels: loss(x, labels, miner(x, labels))
 
 
+def of_units(peer):
+    """The peer on embeddings of length 1, of those that do not normalise all that they take."""
+
+    def build(**settings):
+        loss = peer(**settings)
+        return lambda x, labels: loss(torch.nn.functional.normalize(x), labels)
+
+    return build
+
+
 def two_views(temperature):
     """Rows 2i and 2i + 1 are the views of sample i; labels play no part."""
     loss = losses.SelfSupervisedLoss(losses.NTXentLoss(temperature=temperature))
@@ -59,12 +69,14 @@ class Recipe:
         settings: Two times our settings, or one time if there are none.
         arguments: From our settings to the peer's.
         weights: The peer's name of the proxies; None where the loss has none.
+        seed: Of the batches; None: the place among the recipes.
     """
 
     peer: Callable
     settings: tuple[dict, ...]
     arguments: Callable[[dict], dict] = same
     weights: str | None = "W"
+    seed: int | None = None
 
 
 RECIPES = {
@@ -159,6 +171,113 @@ RECIPES = {
         weights=None,
     ),
     "triplet_hard": Recipe(mined_hard, ({"margin": 0.2}, {"margin": 1.0}), weights=None),
+}
+# Each with a seed of its own, which stays as it is when others come before it.
+RECIPES |= {
+    "margin_loss": Recipe(
+        losses.MarginLoss,
+        ({"margin": 0.2, "beta": 1.2}, {"margin": 0.5, "beta": 2.0}),
+        as_given,
+        weights=None,
+        seed=200,
+    ),
+    "nca": Recipe(
+        losses.NCALoss,
+        ({"temperature": 1.0}, {"temperature": 4.0}),
+        lambda ours: {
+            "softmax_scale": 1 / ours["temperature"],
+            "distance": distances.LpDistance(normalize_embeddings=False, power=2),
+        },
+        weights=None,
+        seed=201,
+    ),
+    "angular": Recipe(
+        of_units(losses.AngularLoss),
+        ({"alpha": 0.7}, {"alpha": 0.9}),
+        lambda ours: {"alpha": np.degrees(ours["alpha"])},
+        weights=None,
+        seed=202,
+    ),
+    "generalized_lifted_structure": Recipe(
+        losses.GeneralizedLiftedStructureLoss,
+        ({"margin": 1.0, "singletons": "push"}, {"margin": 0.4, "singletons": "push"}),
+        lambda ours: as_given({"neg_margin": ours["margin"]}),
+        weights=None,
+        seed=203,
+    ),
+    "tuplet_margin": Recipe(
+        losses.TupletMarginLoss,
+        ({"margin": 0.1, "scale": 64.0}, {"margin": 0.3, "scale": 4.0}),
+        lambda ours: {**ours, "margin": np.degrees(ours["margin"])},
+        weights=None,
+        seed=204,
+    ),
+    "intra_pair_variance": Recipe(
+        losses.IntraPairVarianceLoss,
+        (
+            {"positive_epsilon": 0.01, "negative_epsilon": 0.01},
+            {"positive_epsilon": 0.1, "negative_epsilon": 0.3},
+        ),
+        lambda ours: {"pos_eps": ours["positive_epsilon"], "neg_eps": ours["negative_epsilon"]},
+        weights=None,
+        seed=205,
+    ),
+    "snr_contrastive": Recipe(
+        losses.SignalToNoiseRatioContrastiveLoss,
+        ({"margin": 1.0, "positive_margin": 0.0}, {"margin": 2.5, "positive_margin": 0.6}),
+        lambda ours: {
+            "neg_margin": ours["margin"],
+            "pos_margin": ours["positive_margin"],
+            "distance": distances.SNRDistance(normalize_embeddings=False),
+        },
+        weights=None,
+        seed=206,
+    ),
+    "ranked_list": Recipe(
+        losses.RankedListLoss,
+        (
+            {"margin": 0.4, "alpha": 1.2, "negative_temperature": 2.0, "constant_weights": False},
+            {
+                "margin": 1.0,
+                "alpha": 2.5,
+                "imbalance": 0.3,
+                "positive_temperature": 1.0,
+                "negative_temperature": 0.5,
+                "constant_weights": False,
+            },
+        ),
+        lambda ours: as_given(
+            {
+                "margin": ours["margin"],
+                "alpha": ours["alpha"],
+                "imbalance": ours.get("imbalance", 0.5),
+                "Tp": ours.get("positive_temperature", 0.0),
+                "Tn": ours["negative_temperature"],
+            }
+        ),
+        weights=None,
+        seed=207,
+    ),
+    "threshold_consistent_margin": Recipe(
+        losses.ThresholdConsistentMarginLoss,
+        (
+            {"positive_margin": 0.9, "negative_margin": 0.5},
+            {
+                "positive_margin": 0.6,
+                "negative_margin": -0.2,
+                "positive_weight": 0.5,
+                "negative_weight": 2.0,
+            },
+        ),
+        lambda ours: {
+            "margin_plus": ours["positive_margin"],
+            "margin_minus": ours["negative_margin"],
+            "lambda_plus": ours.get("positive_weight", 1.0),
+            "lambda_minus": ours.get("negative_weight", 1.0),
+        },
+        weights=None,
+        seed=208,
+    ),
 }
 MEMORY_SIZE = 6  # full after one step and a half: the second batch stands at its end and start
 
@@ -283,7 +402,8 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)  # two recordings then agree in every bit
     files = {}
-    for seed, (name, recipe) in enumerate(RECIPES.items()):
+    for place, (name, recipe) in enumerate(RECIPES.items()):
+        seed = place if recipe.seed is None else recipe.seed
         for i, settings in enumerate(recipe.settings):
             files[f"{name}_{i}"] = record(seed, recipe, settings)
         if recipe.peer is two_views:

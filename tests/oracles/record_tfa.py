@@ -46,6 +46,17 @@ def npairs(settings):
     return loss
 
 
+def npairs_multilabel(settings):
+    """The same, where a sample has its label and the next one too, of four in a circle."""
+
+    def loss(labels, x):
+        products = tf.matmul(x[: SAMPLES // 2], x[SAMPLES // 2 :], transpose_b=True)
+        several = tf.one_hot(labels % 4, 4) + tf.one_hot((labels + 1) % 4, 4)
+        return tfa.losses.npairs_multilabel_loss(several[: SAMPLES // 2], products)
+
+    return loss
+
+
 RECIPES = {
     "triplet_semi_hard": (
         semi_hard,
@@ -65,6 +76,7 @@ RECIPES = {
     ),
     "lifted_structure": (lifted, ({"margin": 1.0}, {"margin": 0.4})),
     "npairs": (npairs, ({},)),
+    "npairs_multilabel": (npairs_multilabel, ({},)),
 }
 
 

@@ -25,10 +25,18 @@ def euclidean(x, y):
     return np.sqrt(squared_euclidean(x, y))
 
 
+def snr(x, y):
+    """T. Yuan et al., CVPR 2019; 0 of a signal that does not vary."""
+    return np.var(x - y) / np.var(x) if np.ptp(x) else 0.0
+
+
 DISTANCES = {
     "euclidean": euclidean,
     "squared_euclidean": squared_euclidean,
     "cosine": lambda x, y: 1 - cosine(x, y),
+    "manhattan": lambda x, y: sum(abs(a - b) for a, b in zip(x, y, strict=True)),
+    "snr": snr,
+    3: lambda x, y: sum(abs(a - b) ** 3 for a, b in zip(x, y, strict=True)) ** (1 / 3),
 }
 
 

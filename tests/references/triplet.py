@@ -52,3 +52,34 @@ def batch_all(labels, x, margin=1.0, triplets="all", average="nonzero", distance
         totals.append(total)
         counts.append(count)
     return shared_out(totals, counts)
+
+
+def given(y_true, x, margin=1.0, soft=False, swap=False, distance="euclidean"):
+    """K. Q. Weinberger and L. K. Saul, JMLR 2009; `swap`, V. Balntas et al., BMVC 2016."""
+    measure, values = DISTANCES[distance], []
+    for anchor, positive, negative in x:
+        far = [measure(anchor, negative)] + [measure(positive, negative)] * swap
+        gap = measure(anchor, positive) - min(far)
+        values.append(np.logaddexp(0, gap) if soft else max(gap + margin, 0))
+    return np.array(values)
+
+
+def pn(labels, x, margin=1.0, soft=False, negatives="semi_hard", distance="cosine"):
+    """B. Szubert et al., 2019, of the farthest positive; of the negative, F. Schroff et al."""
+    labels, measure = np.ravel(labels), DISTANCES[distance]
+    totals, counts = [], []
+    for i in range(len(x)):
+        others = [j for j in range(len(x)) if j != i]
+        to = {j: measure(x[i], x[j]) for j in others}
+        positive = [j for j in others if labels[j] == labels[i]]
+        negative = [j for j in others if labels[j] != labels[i]]
+        counts.append(bool(positive and negative))
+        if not counts[-1]:
+            totals.append(0.0)
+            continue
+        p = max(positive, key=to.get)
+        farther = [n for n in negative if to[n] > to[p] or negatives == "hard"]
+        n = min(farther, key=to.get) if farther else max(negative, key=to.get)
+        gap = to[p] - min(to[n], measure(x[p], x[n]))
+        totals.append(np.logaddexp(0, gap) if soft else max(gap + margin, 0))
+    return shared_out(totals, counts)

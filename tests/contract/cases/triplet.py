@@ -20,7 +20,29 @@ EDGES = {
 # Where anchor and positive are one point there is no direction, and no gradient.
 COLLAPSED = (IDS, ONES, 0 * ONES)
 
+
+def in_triplets(rng, n):
+    return np.zeros(n, "int32"), rng.normal(size=(n, 3, DIM)).astype("float32")
+
+
 CASES = {
+    "TripletMargin": Case(
+        reference=reference.given,
+        batch=in_triplets,
+        settings=({"swap": True}, {"soft": True, "distance": 3}),
+        degenerate={
+            "equal, zero": (IDS[:2], np.stack([ONES[:3], 0 * ONES[:3]])),
+            "equal distances": (IDS[:1], AXES[None]),
+            "far away": (IDS[:1], 1e18 * ONES[None, :3]),
+        },
+        kinks=((IDS[:1], ONES[None, :3], 0.0),),
+    ),
+    "PNLoss": Case(
+        reference=reference.pn,
+        batch=batch,
+        settings=({}, {"soft": True, "negatives": "hard", "distance": "manhattan"}),
+        degenerate={name: EDGES[name] for name in ("one class", "no two of a class")},
+    ),
     "TripletSemiHard": Case(
         reference=reference.semi_hard,
         batch=batch,

@@ -1,0 +1,138 @@
+"""Margin loss: positives within a boundary, negatives beyond it, by a margin."""
+
+from typing import Any
+
+from keras import ops
+
+from portable_losses._distances import DISTANCES, Distance, require_distance
+from portable_losses._inputs import require_at_least, require_choice
+from portable_losses._numerics import positive_part
+from portable_losses._pairwise import masks, pairs, per_anchor
+from portable_losses._typing import ArrayLike, Tensor
+from portable_losses.losses._base import Loss, register
+
+COUNTS = ("triplets", "pairs")
+
+
+def _require(margin: float, count: str, distance: Distance) -> None:
+    require_at_least("margin", margin, 0)
+    require_choice("count", count, COUNTS)
+    require_distance(distance)
+
+
+@register
+def margin_loss(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    margin: float = 0.2,
+    beta: ArrayLike = 1.2,
+    count: str = "triplets",
+    distance: Distance = "euclidean",
+    ref_labels: ArrayLike | None = None,
+    ref_embeddings: ArrayLike | None = None,
+    ref_mask: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+) -> Tensor:
+    r"""Margin loss.
+
+    $$ \ell_i = \frac{N}{T} \Bigl(w_+ \sum_{p \in P(i)} \max(D_{ip} - \beta + \alpha, 0)
+       + w_- \sum_{n \in N(i)} \max(\beta - D_{in} + \alpha, 0)\Bigr) $$
+
+    with $P(i)$ the references of the class of anchor $i$ but itself, and $N(i)$ those of other
+    classes. A pair counts as often as it stands in a triplet, $w_+ = |N(i)|$ and $w_- = |P(i)|$;
+    or once, $w_+ = w_- = 1$. $T$ is the number of terms that cost something, so that the mean over
+    the batch is that over them.
+
+    Args:
+        y_true: Ids `(N,)` or `(N, 1)`, one-hot `(N, C)`, or a mask of pairs, bool `(N, M)`.
+        y_pred: Embeddings, shape `(N, d)`, taken as they come; the paper's have length 1.
+        margin: The paper's $\alpha$.
+        beta: The boundary $\beta$ between near and far: a number, or one for each anchor, `(N,)`,
+            such as that of its class.
+        count: `"triplets"` or `"pairs"`.
+        distance: `"euclidean"` (the paper's), `"squared_euclidean"`, `"manhattan"`, `"cosine"`
+            (1 − the cosine), `"snr"`, or a number $p \ge 1$ for the $L_p$ distance.
+        ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
+            shape `(M, d)`. None of them counts as the anchor itself.
+        ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
+        mask: Which samples of the batch count, bool `(N,)`.
+
+    Returns:
+        One value per anchor, shape `(N,)`, in the dtype of `y_pred`.
+
+    Raises:
+        ValueError: for shapes that do not fit, a negative margin or unknown settings.
+
+    References:
+        Chao-Yuan Wu, R. Manmatha, Alexander J. Smola and Philipp Krähenbühl, "Sampling Matters in
+        Deep Embedding Learning", ICCV 2017.
+
+    Where peers differ:
+        pytorch-metric-learning's `MarginLoss` is the same, of normalised embeddings by default. The
+        paper draws one negative for each positive, by its distance; here all count, unless
+        `ref_mask` says which.
+
+    Examples:
+        >>> values = margin_loss([0, 0, 1], [[0.0], [1.5], [2.5]])
+        >>> [round(float(value), 4) for value in values]  # 3 * (0.5, 0.5 + 0.4, 0) / 3
+        [0.5, 0.9, 0.0]
+    """
+    _require(margin, count, distance)
+    found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
+    positive, negative = masks(found)
+    distances = DISTANCES[distance](found.x, found.ref_x)
+    beta = _as_boundary(beta, distances)
+    kinds = ((positive, negative, distances - beta), (negative, positive, beta - distances))
+    total = number = ops.zeros_like(distances[:, 0])
+    for pair, others, excess in kinds:
+        each = positive_part(excess + margin)
+        each = ops.where(pair, each, ops.zeros_like(each))
+        costly = ops.sum(ops.cast(each > 0, each.dtype), axis=1)
+        weight = ops.ones_like(total)
+        if count == "triplets":
+            weight = ops.sum(ops.cast(others, each.dtype), axis=1)
+        total = total + weight * ops.sum(each, axis=1)
+        number = number + weight * costly
+    return ops.cast(per_anchor(found, total, number), found.dtype)
+
+
+def _as_boundary(beta: ArrayLike, like: Tensor) -> Tensor:
+    beta = ops.convert_to_tensor(beta, dtype=like.dtype)  # not by way of float32
+    shape = tuple(beta.shape)
+    if shape and (
+        len(shape) != 1 or (shape[0] != like.shape[0] and None not in (*shape, *like.shape))
+    ):
+        raise ValueError(
+            "`beta` must be a number, or one for each anchor, of shape "
+            f"({like.shape[0]},). Received: beta.shape={shape}."
+        )
+    return ops.expand_dims(beta, 1) if shape else beta
+
+
+@register
+class MarginLoss(Loss):
+    """Margin loss of the batch; see `margin_loss` for the formula and the paper.
+
+    Args:
+        margin, count, distance: As for the function.
+        beta: The boundary between near and far, a number.
+        reduction, name, dtype: As for any Keras loss.
+    """
+
+    function = staticmethod(margin_loss)
+    sees_others = True
+
+    def __init__(
+        self,
+        margin: float = 0.2,
+        beta: float = 1.2,
+        count: str = "triplets",
+        distance: Distance = "euclidean",
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "margin_loss",
+        dtype: Any = None,
+    ):
+        _require(margin, count, distance)
+        super().__init__(reduction, name, dtype)
+        self.settings = {"margin": margin, "beta": beta, "count": count, "distance": distance}
