@@ -453,4 +453,41 @@ CATALOGUE: tuple[Entry, ...] = (
         "Samples, CVPR 2019",
         stateful=True,
     ),
+    Entry(
+        "VICReg",
+        "vicreg",
+        "views",
+        "Bardes, Ponce and LeCun, VICReg: Variance-Invariance-Covariance Regularization for "
+        "Self-Supervised Learning, ICLR 2022",
+        peers={"pml": "VICRegLoss"},
+    ),
+    Entry(
+        "BarlowTwins",
+        "barlow_twins",
+        "views",
+        "Zbontar, Jing, Misra, LeCun and Deny, Barlow Twins: Self-Supervised Learning via "
+        "Redundancy Reduction, ICML 2021",
+        peers={"monai": "BarlowTwinsLoss"},
+    ),
+    Entry(
+        "SimSiam",
+        "simsiam",
+        "views",
+        "Chen and He, Exploring Simple Siamese Representation Learning, CVPR 2021",
+    ),
+    Entry(
+        "BYOL",
+        "byol",
+        "views",
+        "Grill, Strub, Altché and others, Bootstrap Your Own Latent: A New Approach to "
+        "Self-Supervised Learning, NeurIPS 2020",
+    ),
+    Entry(
+        "DINO",
+        "dino",
+        "views",
+        "Caron, Touvron, Misra, Jégou, Mairal, Bojanowski and Joulin, Emerging Properties in "
+        "Self-Supervised Vision Transformers, ICCV 2021",
+        stateful=True,
+    ),
 )

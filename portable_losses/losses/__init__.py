@@ -46,6 +46,8 @@ from portable_losses.losses._crossentropy import (
     sparse_categorical_crossentropy as sparse_categorical_crossentropy,
 )
 from portable_losses.losses._custom import as_loss as as_loss
+from portable_losses.losses._dino import DINO as DINO
+from portable_losses.losses._dino import dino as dino
 from portable_losses.losses._hinge import CategoricalHinge as CategoricalHinge
 from portable_losses.losses._hinge import Hinge as Hinge
 from portable_losses.losses._hinge import SquaredHinge as SquaredHinge
@@ -79,6 +81,10 @@ from portable_losses.losses._quality_margin import AdaFace as AdaFace
 from portable_losses.losses._quality_margin import MagFace as MagFace
 from portable_losses.losses._quality_margin import adaface as adaface
 from portable_losses.losses._quality_margin import magface as magface
+from portable_losses.losses._redundancy import BarlowTwins as BarlowTwins
+from portable_losses.losses._redundancy import VICReg as VICReg
+from portable_losses.losses._redundancy import barlow_twins as barlow_twins
+from portable_losses.losses._redundancy import vicreg as vicreg
 from portable_losses.losses._registry import get as get
 from portable_losses.losses._regression import (
     ConfidencePenalizedSquaredError as ConfidencePenalizedSquaredError,
@@ -112,6 +118,10 @@ from portable_losses.losses._regression import (
 from portable_losses.losses._regression import root_mean_squared_error as root_mean_squared_error
 from portable_losses.losses._ring import RingLoss as RingLoss
 from portable_losses.losses._ring import ring_loss as ring_loss
+from portable_losses.losses._self_distillation import BYOL as BYOL
+from portable_losses.losses._self_distillation import SimSiam as SimSiam
+from portable_losses.losses._self_distillation import byol as byol
+from portable_losses.losses._self_distillation import simsiam as simsiam
 from portable_losses.losses._soft_triple import SoftTriple as SoftTriple
 from portable_losses.losses._soft_triple import soft_triple as soft_triple
 from portable_losses.losses._sphereface import SphereFace as SphereFace
@@ -136,10 +146,13 @@ from portable_losses.losses._weighted import weighted_root_error as weighted_roo
 from portable_losses.losses._weighted import weighted_squared_error as weighted_squared_error
 
 __all__ = [
+    "BYOL",
     "CLIP",
+    "DINO",
     "AdaCos",
     "AdaFace",
     "ArcFace",
+    "BarlowTwins",
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalHinge",
@@ -182,6 +195,7 @@ __all__ = [
     "RootMeanSquaredError",
     "SigLIP",
     "SimCLR",
+    "SimSiam",
     "SoftTriple",
     "SoftmaxCenterLoss",
     "SparseCategoricalCrossentropy",
@@ -194,13 +208,16 @@ __all__ = [
     "TripletCenter",
     "TripletHard",
     "TripletSemiHard",
+    "VICReg",
     "WeightedRootError",
     "WeightedSquaredError",
     "adacos",
     "adaface",
     "arcface",
     "as_loss",
+    "barlow_twins",
     "binary_crossentropy",
+    "byol",
     "categorical_crossentropy",
     "categorical_hinge",
     "center_loss",
@@ -213,6 +230,7 @@ __all__ = [
     "cosface",
     "cosine_similarity",
     "curricularface",
+    "dino",
     "get",
     "hinge",
     "huber",
@@ -239,6 +257,7 @@ __all__ = [
     "root_mean_squared_error",
     "siglip",
     "simclr",
+    "simsiam",
     "soft_triple",
     "sparse_categorical_crossentropy",
     "sphereface",
@@ -249,6 +268,7 @@ __all__ = [
     "triplet_center",
     "triplet_hard",
     "triplet_semi_hard",
+    "vicreg",
     "weighted_root_error",
     "weighted_squared_error",
 ]
