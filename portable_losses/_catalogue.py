@@ -490,4 +490,49 @@ CATALOGUE: tuple[Entry, ...] = (
         "Self-Supervised Vision Transformers, ICCV 2021",
         stateful=True,
     ),
+    Entry(
+        "SmoothAP",
+        "smooth_ap",
+        "ranking",
+        "Brown, Xie, Kalogeiton and Zisserman, Smooth-AP: Smoothing the Path Towards Large-Scale "
+        "Image Retrieval, ECCV 2020",
+        peers={"pml": "SmoothAPLoss"},
+    ),
+    Entry(
+        "FastAP",
+        "fast_ap",
+        "ranking",
+        "Cakir, He, Xia, Kulis and Sclaroff, Deep Metric Learning to Rank, CVPR 2019",
+        peers={"pml": "FastAPLoss"},
+    ),
+    Entry(
+        "PNP",
+        "pnp",
+        "ranking",
+        "Li, Min, Song, Zhu, Kang, Wei, Wei and Jiang, Rethinking the Optimization of Average "
+        "Precision: Only Penalizing Negative Instances before Positive Ones is Enough, AAAI 2022",
+        peers={"pml": "PNPLoss"},
+    ),
+    Entry(
+        "Histogram",
+        "histogram",
+        "ranking",
+        "Ustinova and Lempitsky, Learning Deep Embeddings with Histogram Loss, NIPS 2016",
+        peers={"pml": "HistogramLoss"},
+    ),
+    Entry(
+        "CoSENT",
+        "cosent",
+        "pairs",
+        "Su, CoSENT: a more effective sentence embedding scheme than Sentence-BERT, "
+        "kexue.fm/archives/8847, 2022",
+        peers={"sentence-transformers": "CoSENTLoss"},
+    ),
+    Entry(
+        "AnglE",
+        "angle",
+        "pairs",
+        "Li and Li, AnglE-optimized Text Embeddings, ACL 2024",
+        peers={"sentence-transformers": "AnglELoss"},
+    ),
 )

@@ -9,6 +9,12 @@ from portable_losses.losses._arcface import ArcFace as ArcFace
 from portable_losses.losses._arcface import SubCenterArcFace as SubCenterArcFace
 from portable_losses.losses._arcface import arcface as arcface
 from portable_losses.losses._arcface import sub_center_arcface as sub_center_arcface
+from portable_losses.losses._average_precision import PNP as PNP
+from portable_losses.losses._average_precision import FastAP as FastAP
+from portable_losses.losses._average_precision import SmoothAP as SmoothAP
+from portable_losses.losses._average_precision import fast_ap as fast_ap
+from portable_losses.losses._average_precision import pnp as pnp
+from portable_losses.losses._average_precision import smooth_ap as smooth_ap
 from portable_losses.losses._base import Loss as Loss
 from portable_losses.losses._base import StatefulLoss as StatefulLoss
 from portable_losses.losses._center import CenterLoss as CenterLoss
@@ -54,6 +60,8 @@ from portable_losses.losses._hinge import SquaredHinge as SquaredHinge
 from portable_losses.losses._hinge import categorical_hinge as categorical_hinge
 from portable_losses.losses._hinge import hinge as hinge
 from portable_losses.losses._hinge import squared_hinge as squared_hinge
+from portable_losses.losses._histogram import Histogram as Histogram
+from portable_losses.losses._histogram import histogram as histogram
 from portable_losses.losses._instance import InstanceLoss as InstanceLoss
 from portable_losses.losses._instance import instance_loss as instance_loss
 from portable_losses.losses._lifted import LiftedStructure as LiftedStructure
@@ -118,6 +126,10 @@ from portable_losses.losses._regression import (
 from portable_losses.losses._regression import root_mean_squared_error as root_mean_squared_error
 from portable_losses.losses._ring import RingLoss as RingLoss
 from portable_losses.losses._ring import ring_loss as ring_loss
+from portable_losses.losses._scored_pairs import AnglE as AnglE
+from portable_losses.losses._scored_pairs import CoSENT as CoSENT
+from portable_losses.losses._scored_pairs import angle as angle
+from portable_losses.losses._scored_pairs import cosent as cosent
 from portable_losses.losses._self_distillation import BYOL as BYOL
 from portable_losses.losses._self_distillation import SimSiam as SimSiam
 from portable_losses.losses._self_distillation import byol as byol
@@ -149,8 +161,10 @@ __all__ = [
     "BYOL",
     "CLIP",
     "DINO",
+    "PNP",
     "AdaCos",
     "AdaFace",
+    "AnglE",
     "ArcFace",
     "BarlowTwins",
     "BinaryCrossentropy",
@@ -159,6 +173,7 @@ __all__ = [
     "CenterLoss",
     "Circle",
     "ClassBalanced",
+    "CoSENT",
     "ConfidencePenalizedSquaredError",
     "Contrastive",
     "ContrastiveCenter",
@@ -167,7 +182,9 @@ __all__ = [
     "CosineSimilarity",
     "CrossBatchMemory",
     "CurricularFace",
+    "FastAP",
     "Hinge",
+    "Histogram",
     "Huber",
     "InBatchNegatives",
     "InstanceLoss",
@@ -196,6 +213,7 @@ __all__ = [
     "SigLIP",
     "SimCLR",
     "SimSiam",
+    "SmoothAP",
     "SoftTriple",
     "SoftmaxCenterLoss",
     "SparseCategoricalCrossentropy",
@@ -213,6 +231,7 @@ __all__ = [
     "WeightedSquaredError",
     "adacos",
     "adaface",
+    "angle",
     "arcface",
     "as_loss",
     "barlow_twins",
@@ -227,12 +246,15 @@ __all__ = [
     "contrastive",
     "contrastive_center",
     "contrastive_labels",
+    "cosent",
     "cosface",
     "cosine_similarity",
     "curricularface",
     "dino",
+    "fast_ap",
     "get",
     "hinge",
+    "histogram",
     "huber",
     "in_batch_negatives",
     "instance_loss",
@@ -250,6 +272,7 @@ __all__ = [
     "npairs",
     "ntxent",
     "p2sgrad",
+    "pnp",
     "poisson",
     "proxy_anchor",
     "proxy_nca",
@@ -258,6 +281,7 @@ __all__ = [
     "siglip",
     "simclr",
     "simsiam",
+    "smooth_ap",
     "soft_triple",
     "sparse_categorical_crossentropy",
     "sphereface",

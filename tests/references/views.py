@@ -24,7 +24,7 @@ def vicreg(
     gamma=1.0,
     epsilon=1e-4,
 ):
-    """A. Bardes et al., ICLR 2022, equation 6, with the authors' factors: means of squares over
+    """A. Bardes et al., ICLR 2022, with the authors' factors: means of squares over
     coordinates, and half of the variance terms."""
     n, _, d = x.shape
     values = np.array([invariance_weight * np.mean((a - b) ** 2) for a, b in x])
