@@ -47,6 +47,7 @@ LOSSES: dict[str, tuple[Callable[[], Any], float | None, float]] = {
         0.95,
     ),
     "CurricularFace": (lambda: losses.CurricularFace(CLASSES, scale=16.0), None, 0.95),
+    "DINO": (lambda: losses.DINO(DIM), 0.1, 0.95),  # of two views, without a teacher of its own
     "InstanceLoss": (lambda: losses.InstanceLoss(CLASSES), None, 0.95),
     "IslandLoss": (lambda: losses.IslandLoss(CLASSES), 0.01, 0.95),
     "MagFace": (
@@ -90,6 +91,21 @@ def network(joint: bool, dim: int) -> keras.Model:
     )
 
 
+def network_of_views(dim: int) -> keras.Model:
+    """Features of an image and of the same a pixel to the left, twice: the second time they are
+    the teacher's, to which no gradient flows."""
+    inputs = keras.Input((64,))
+    image = keras.layers.Reshape((8, 8, 1))(inputs)
+    moved = keras.layers.Cropping2D(((0, 0), (1, 0)))(image)
+    moved = keras.layers.ZeroPadding2D(((0, 0), (0, 1)))(moved)
+    hidden, outputs = keras.layers.Dense(128, activation="relu"), keras.layers.Dense(dim)
+    views = [outputs(hidden(keras.layers.Flatten()(view))) for view in (image, moved)]
+    features = keras.layers.Reshape((4, dim))(keras.layers.Concatenate()([*views, *views]))
+    return keras.Model(
+        inputs, {"features": features, "logits": keras.layers.Dense(CLASSES)(views[0])}
+    )
+
+
 def make(name: str) -> training.LossModel:
     loss, weight, _ = LOSSES[name]
     if weight is None:
@@ -97,7 +113,7 @@ def make(name: str) -> training.LossModel:
     else:
         softmax = losses.SparseCategoricalCrossentropy(from_logits=True)
         model = training.LossModel(
-            network(True, DIM),
+            network_of_views(DIM) if name == "DINO" else network(True, DIM),
             {"logits": softmax, "features": loss()},
             loss_weights={"features": weight},
         )

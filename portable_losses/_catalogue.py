@@ -549,4 +549,86 @@ CATALOGUE: tuple[Entry, ...] = (
         "Samples, CVPR 2019",
         stateful=True,
     ),
+    Entry(
+        "VICReg",
+        "vicreg",
+        "views",
+        "Bardes, Ponce and LeCun, VICReg: Variance-Invariance-Covariance Regularization for "
+        "Self-Supervised Learning, ICLR 2022",
+        peers={"pml": "VICRegLoss"},
+    ),
+    Entry(
+        "BarlowTwins",
+        "barlow_twins",
+        "views",
+        "Zbontar, Jing, Misra, LeCun and Deny, Barlow Twins: Self-Supervised Learning via "
+        "Redundancy Reduction, ICML 2021",
+        peers={"monai": "BarlowTwinsLoss"},
+    ),
+    Entry(
+        "SimSiam",
+        "simsiam",
+        "views",
+        "Chen and He, Exploring Simple Siamese Representation Learning, CVPR 2021",
+    ),
+    Entry(
+        "BYOL",
+        "byol",
+        "views",
+        "Grill, Strub, Altché and others, Bootstrap Your Own Latent: A New Approach to "
+        "Self-Supervised Learning, NeurIPS 2020",
+    ),
+    Entry(
+        "DINO",
+        "dino",
+        "views",
+        "Caron, Touvron, Misra, Jégou, Mairal, Bojanowski and Joulin, Emerging Properties in "
+        "Self-Supervised Vision Transformers, ICCV 2021",
+        stateful=True,
+    ),
+    Entry(
+        "SmoothAP",
+        "smooth_ap",
+        "ranking",
+        "Brown, Xie, Kalogeiton and Zisserman, Smooth-AP: Smoothing the Path Towards Large-Scale "
+        "Image Retrieval, ECCV 2020",
+        peers={"pml": "SmoothAPLoss"},
+    ),
+    Entry(
+        "FastAP",
+        "fast_ap",
+        "ranking",
+        "Cakir, He, Xia, Kulis and Sclaroff, Deep Metric Learning to Rank, CVPR 2019",
+        peers={"pml": "FastAPLoss"},
+    ),
+    Entry(
+        "PNP",
+        "pnp",
+        "ranking",
+        "Li, Min, Song, Zhu, Kang, Wei, Wei and Jiang, Rethinking the Optimization of Average "
+        "Precision: Only Penalizing Negative Instances before Positive Ones is Enough, AAAI 2022",
+        peers={"pml": "PNPLoss"},
+    ),
+    Entry(
+        "Histogram",
+        "histogram",
+        "ranking",
+        "Ustinova and Lempitsky, Learning Deep Embeddings with Histogram Loss, NIPS 2016",
+        peers={"pml": "HistogramLoss"},
+    ),
+    Entry(
+        "CoSENT",
+        "cosent",
+        "pairs",
+        "Su, CoSENT: a more effective sentence embedding scheme than Sentence-BERT, "
+        "kexue.fm/archives/8847, 2022",
+        peers={"sentence-transformers": "CoSENTLoss"},
+    ),
+    Entry(
+        "AnglE",
+        "angle",
+        "pairs",
+        "Li and Li, AnglE-optimized Text Embeddings, ACL 2024",
+        peers={"sentence-transformers": "AnglELoss"},
+    ),
 )

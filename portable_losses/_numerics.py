@@ -135,6 +135,14 @@ def mean(x: Tensor, axis: int | tuple[int, ...] | None = -1, keepdims: bool = Fa
     return ops.sum(x, axis=axis, keepdims=keepdims) / count
 
 
+def running_sums(x: Tensor) -> Tensor:
+    """x_1, x_1 + x_2, … along the last axis of a matrix, by a product: for axes of some hundred.
+    `ops.cumsum` computes float64 in float32 on PyTorch (Keras 3.15)."""
+    places = ops.arange(x.shape[-1], dtype="int32")
+    upper = ops.expand_dims(places, 1) <= ops.expand_dims(places, 0)
+    return x @ ops.cast(upper, x.dtype)
+
+
 def masked_mean(x: Tensor, mask: Tensor, axis: int | None = None) -> Tensor:
     """Mean of `x` where `mask` holds; 0 where it holds nowhere. `where` and not a product with
     the mask, since 0 · NaN is NaN."""

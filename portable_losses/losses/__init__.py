@@ -11,6 +11,12 @@ from portable_losses.losses._arcface import ArcFace as ArcFace
 from portable_losses.losses._arcface import SubCenterArcFace as SubCenterArcFace
 from portable_losses.losses._arcface import arcface as arcface
 from portable_losses.losses._arcface import sub_center_arcface as sub_center_arcface
+from portable_losses.losses._average_precision import PNP as PNP
+from portable_losses.losses._average_precision import FastAP as FastAP
+from portable_losses.losses._average_precision import SmoothAP as SmoothAP
+from portable_losses.losses._average_precision import fast_ap as fast_ap
+from portable_losses.losses._average_precision import pnp as pnp
+from portable_losses.losses._average_precision import smooth_ap as smooth_ap
 from portable_losses.losses._base import Loss as Loss
 from portable_losses.losses._base import StatefulLoss as StatefulLoss
 from portable_losses.losses._center import CenterLoss as CenterLoss
@@ -48,12 +54,16 @@ from portable_losses.losses._crossentropy import (
     sparse_categorical_crossentropy as sparse_categorical_crossentropy,
 )
 from portable_losses.losses._custom import as_loss as as_loss
+from portable_losses.losses._dino import DINO as DINO
+from portable_losses.losses._dino import dino as dino
 from portable_losses.losses._hinge import CategoricalHinge as CategoricalHinge
 from portable_losses.losses._hinge import Hinge as Hinge
 from portable_losses.losses._hinge import SquaredHinge as SquaredHinge
 from portable_losses.losses._hinge import categorical_hinge as categorical_hinge
 from portable_losses.losses._hinge import hinge as hinge
 from portable_losses.losses._hinge import squared_hinge as squared_hinge
+from portable_losses.losses._histogram import Histogram as Histogram
+from portable_losses.losses._histogram import histogram as histogram
 from portable_losses.losses._instance import InstanceLoss as InstanceLoss
 from portable_losses.losses._instance import instance_loss as instance_loss
 from portable_losses.losses._lifted import GeneralizedLiftedStructure as GeneralizedLiftedStructure
@@ -97,6 +107,10 @@ from portable_losses.losses._quality_margin import adaface as adaface
 from portable_losses.losses._quality_margin import magface as magface
 from portable_losses.losses._ranked_list import RankedList as RankedList
 from portable_losses.losses._ranked_list import ranked_list as ranked_list
+from portable_losses.losses._redundancy import BarlowTwins as BarlowTwins
+from portable_losses.losses._redundancy import VICReg as VICReg
+from portable_losses.losses._redundancy import barlow_twins as barlow_twins
+from portable_losses.losses._redundancy import vicreg as vicreg
 from portable_losses.losses._registry import get as get
 from portable_losses.losses._regression import (
     ConfidencePenalizedSquaredError as ConfidencePenalizedSquaredError,
@@ -130,6 +144,14 @@ from portable_losses.losses._regression import (
 from portable_losses.losses._regression import root_mean_squared_error as root_mean_squared_error
 from portable_losses.losses._ring import RingLoss as RingLoss
 from portable_losses.losses._ring import ring_loss as ring_loss
+from portable_losses.losses._scored_pairs import AnglE as AnglE
+from portable_losses.losses._scored_pairs import CoSENT as CoSENT
+from portable_losses.losses._scored_pairs import angle as angle
+from portable_losses.losses._scored_pairs import cosent as cosent
+from portable_losses.losses._self_distillation import BYOL as BYOL
+from portable_losses.losses._self_distillation import SimSiam as SimSiam
+from portable_losses.losses._self_distillation import byol as byol
+from portable_losses.losses._self_distillation import simsiam as simsiam
 from portable_losses.losses._snr import SNRContrastive as SNRContrastive
 from portable_losses.losses._snr import snr_contrastive as snr_contrastive
 from portable_losses.losses._soft_triple import SoftTriple as SoftTriple
@@ -168,18 +190,24 @@ from portable_losses.losses._weighted import weighted_root_error as weighted_roo
 from portable_losses.losses._weighted import weighted_squared_error as weighted_squared_error
 
 __all__ = [
+    "BYOL",
     "CLIP",
+    "DINO",
     "NCA",
+    "PNP",
     "AdaCos",
     "AdaFace",
+    "AnglE",
     "Angular",
     "ArcFace",
+    "BarlowTwins",
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalHinge",
     "CenterLoss",
     "Circle",
     "ClassBalanced",
+    "CoSENT",
     "ConfidencePenalizedSquaredError",
     "Contrastive",
     "ContrastiveCenter",
@@ -188,8 +216,10 @@ __all__ = [
     "CosineSimilarity",
     "CrossBatchMemory",
     "CurricularFace",
+    "FastAP",
     "GeneralizedLiftedStructure",
     "Hinge",
+    "Histogram",
     "Huber",
     "InBatchNegatives",
     "InstanceLoss",
@@ -223,6 +253,8 @@ __all__ = [
     "SNRContrastive",
     "SigLIP",
     "SimCLR",
+    "SimSiam",
+    "SmoothAP",
     "SoftNearestNeighbor",
     "SoftTriple",
     "SoftmaxCenterLoss",
@@ -239,14 +271,18 @@ __all__ = [
     "TripletMargin",
     "TripletSemiHard",
     "TupletMargin",
+    "VICReg",
     "WeightedRootError",
     "WeightedSquaredError",
     "adacos",
     "adaface",
+    "angle",
     "angular",
     "arcface",
     "as_loss",
+    "barlow_twins",
     "binary_crossentropy",
+    "byol",
     "categorical_crossentropy",
     "categorical_hinge",
     "center_loss",
@@ -256,12 +292,16 @@ __all__ = [
     "contrastive",
     "contrastive_center",
     "contrastive_labels",
+    "cosent",
     "cosface",
     "cosine_similarity",
     "curricularface",
+    "dino",
+    "fast_ap",
     "generalized_lifted_structure",
     "get",
     "hinge",
+    "histogram",
     "huber",
     "in_batch_negatives",
     "instance_loss",
@@ -284,6 +324,7 @@ __all__ = [
     "ntxent",
     "p2sgrad",
     "pn_loss",
+    "pnp",
     "poisson",
     "proxy_anchor",
     "proxy_nca",
@@ -292,6 +333,8 @@ __all__ = [
     "root_mean_squared_error",
     "siglip",
     "simclr",
+    "simsiam",
+    "smooth_ap",
     "snr_contrastive",
     "soft_nearest_neighbor",
     "soft_triple",
@@ -307,6 +350,7 @@ __all__ = [
     "triplet_margin",
     "triplet_semi_hard",
     "tuplet_margin",
+    "vicreg",
     "weighted_root_error",
     "weighted_squared_error",
 ]
