@@ -437,6 +437,16 @@ CATALOGUE: tuple[Entry, ...] = (
         _HADSELL,
         peers={"pml": "ContrastiveLoss"},
     ),
+    Entry("Mined", "mined", "mining"),
+    Entry(
+        "RandomlyMined",
+        None,
+        "mining",
+        "Wu, Manmatha, Smola and Krähenbühl, Sampling Matters in Deep Embedding Learning, ICCV "
+        "2017",
+        peers={"pml": "DistanceWeightedMiner"},
+        stateful=True,
+    ),
     Entry(
         "CrossBatchMemory",
         None,

@@ -1,7 +1,8 @@
 """The arrows of the house, read from the source: who may import whom.
 
     cli, _demo -> all    codemod -> libcst and itself    compat -> public names
-    training, plot -> metrics, losses -> _pairwise, _reduction -> _numerics -> _inputs -> _backend
+    training, plot -> metrics, losses -> miners -> _pairwise, _reduction -> _numerics -> _inputs
+    _inputs -> _backend
 
 Nothing of the core imports `compat`, only `_backend` names a backend, and a package reaches into
 another one by its public names or its `_base`.
@@ -28,13 +29,14 @@ LADDER = (
     "_numerics",
     "_reduction",
     "_pairwise",
+    "miners",
     "losses",
     "metrics",
     "training",
     "plot",
     "codemod",
 )
-PACKAGES = {"losses", "metrics", "training", "plot", "codemod"}
+PACKAGES = {"miners", "losses", "metrics", "training", "plot", "codemod"}
 # The root package, the command line and its demo stand above all and may import all.
 TOP = {"", "cli", "_demo"}
 # All of the core that compat may use. `_backend` is private, but it holds what differs between

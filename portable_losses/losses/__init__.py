@@ -57,6 +57,9 @@ from portable_losses.losses._instance import instance_loss as instance_loss
 from portable_losses.losses._lifted import LiftedStructure as LiftedStructure
 from portable_losses.losses._lifted import lifted_structure as lifted_structure
 from portable_losses.losses._memory import CrossBatchMemory as CrossBatchMemory
+from portable_losses.losses._mined import Mined as Mined
+from portable_losses.losses._mined import RandomlyMined as RandomlyMined
+from portable_losses.losses._mined import mined as mined
 from portable_losses.losses._multi_similarity import MultiSimilarity as MultiSimilarity
 from portable_losses.losses._multi_similarity import multi_similarity as multi_similarity
 from portable_losses.losses._npairs import NPairs as NPairs
@@ -168,6 +171,7 @@ __all__ = [
     "MeanAbsolutePercentageError",
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
+    "Mined",
     "MultiSimilarity",
     "NPairs",
     "NTXent",
@@ -178,6 +182,7 @@ __all__ = [
     "ProxyAnchor",
     "ProxyLoss",
     "ProxyNCA",
+    "RandomlyMined",
     "RingLoss",
     "RootMeanSquaredError",
     "SigLIP",
@@ -227,6 +232,7 @@ __all__ = [
     "mean_absolute_percentage_error",
     "mean_squared_error",
     "mean_squared_logarithmic_error",
+    "mined",
     "multi_similarity",
     "normalized_softmax",
     "npairs",
