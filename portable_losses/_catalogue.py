@@ -448,6 +448,16 @@ CATALOGUE: tuple[Entry, ...] = (
         stateful=True,
     ),
     Entry(
+        "Matryoshka",
+        "matryoshka",
+        "wrappers",
+        "Kusupati, Bhatt, Rege, Wallingford, Sinha, Ramanujan, Howard-Snyder, Chen, Kakade, Jain "
+        "and Farhadi, Matryoshka Representation Learning, NeurIPS 2022",
+        peers={"sentence-transformers": "MatryoshkaLoss"},
+    ),
+    Entry("Masked", "masked", "wrappers"),
+    Entry("WeightedSum", None, "wrappers", peers={"pml": "MultipleLosses"}, stateful=True),
+    Entry(
         "CrossBatchMemory",
         None,
         "memory",

@@ -56,6 +56,10 @@ from portable_losses.losses._instance import InstanceLoss as InstanceLoss
 from portable_losses.losses._instance import instance_loss as instance_loss
 from portable_losses.losses._lifted import LiftedStructure as LiftedStructure
 from portable_losses.losses._lifted import lifted_structure as lifted_structure
+from portable_losses.losses._masked import Masked as Masked
+from portable_losses.losses._masked import masked as masked
+from portable_losses.losses._matryoshka import Matryoshka as Matryoshka
+from portable_losses.losses._matryoshka import matryoshka as matryoshka
 from portable_losses.losses._memory import CrossBatchMemory as CrossBatchMemory
 from portable_losses.losses._mined import Mined as Mined
 from portable_losses.losses._mined import RandomlyMined as RandomlyMined
@@ -137,6 +141,7 @@ from portable_losses.losses._weighted import WeightedRootError as WeightedRootEr
 from portable_losses.losses._weighted import WeightedSquaredError as WeightedSquaredError
 from portable_losses.losses._weighted import weighted_root_error as weighted_root_error
 from portable_losses.losses._weighted import weighted_squared_error as weighted_squared_error
+from portable_losses.losses._weighted_sum import WeightedSum as WeightedSum
 
 __all__ = [
     "CLIP",
@@ -167,6 +172,8 @@ __all__ = [
     "LogCosh",
     "Loss",
     "MagFace",
+    "Masked",
+    "Matryoshka",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
     "MeanSquaredError",
@@ -201,6 +208,7 @@ __all__ = [
     "TripletSemiHard",
     "WeightedRootError",
     "WeightedSquaredError",
+    "WeightedSum",
     "adacos",
     "adaface",
     "arcface",
@@ -228,6 +236,8 @@ __all__ = [
     "lifted_structure",
     "log_cosh",
     "magface",
+    "masked",
+    "matryoshka",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_squared_error",

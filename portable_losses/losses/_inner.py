@@ -21,6 +21,19 @@ def as_embedding_loss(loss: Any, taker: str) -> Loss:
             f"whose function takes {', '.join(f'`{name}`' for name in PROTOCOL)} and returns one "
             f"value per anchor. Received: loss={loss!r}."
         )
+    if "loss" in found.settings:  # it is around another one itself
+        as_embedding_loss(found.settings["loss"], taker)
+    return found
+
+
+def as_loss_without_state(loss: Any, taker: str) -> Loss:
+    """A loss of this library that gives one value per sample, and owns no variables."""
+    found = get(loss)
+    if not isinstance(found, Loss):
+        raise ValueError(
+            f"{taker} takes a loss of this library without state, such as SupCon() or "
+            f"MeanSquaredError(). Received: loss={loss!r}."
+        )
     return found
 
 

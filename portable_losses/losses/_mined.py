@@ -8,7 +8,7 @@ from keras import ops
 
 from portable_losses import miners
 from portable_losses._inputs import require_count
-from portable_losses._pairwise import pairs, require_block_size
+from portable_losses._pairwise import Pairs, pairs, require_block_size
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, StatefulLoss, register
 from portable_losses.losses._inner import as_embedding_loss, saved
@@ -79,23 +79,17 @@ def mined(
     """
     inner, miner = as_embedding_loss(loss, "mined"), miners.get(miner)
     _require(miner, block_size)
-    keep = miner.keep(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask), block_size)
-    return _of_pairs(inner, y_true, y_pred, keep, ref_labels, ref_embeddings, mask)
-
-
-def _of_pairs(
-    loss: Loss,
-    y_true: ArrayLike,
-    y_pred: ArrayLike,
-    keep: Tensor,
-    ref_labels: ArrayLike | None,
-    ref_embeddings: ArrayLike | None,
-    mask: ArrayLike | None,
-) -> Tensor:
-    if ref_labels is None:
-        ref_labels, ref_embeddings = y_true, y_pred
+    found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
+    keep = miner.keep(found, block_size)
+    if ref_embeddings is None:
+        ref_labels, ref_embeddings = _own(found, y_true), y_pred
     given = {"ref_labels": ref_labels, "ref_embeddings": ref_embeddings, "ref_mask": keep}
-    return loss.call(y_true, y_pred, **given, mask=mask)
+    return inner.call(y_true, y_pred, **given, mask=mask)
+
+
+def _own(found: Pairs, y_true: ArrayLike) -> ArrayLike | None:
+    """The labels of the batch as those of references; a mask of pairs has both."""
+    return None if found.ref_ids is None else y_true
 
 
 @register
@@ -197,7 +191,8 @@ class RandomlyMined(StatefulLoss):
             return self.loss.call(y_true, y_pred, mask=counted)
         found = pairs(y_true, y_pred, mask=counted)
         keep = self.miner.keep(found, seed=self.seed_generator)
-        return _of_pairs(self.loss, y_true, y_pred, keep, None, None, counted)
+        given = {"ref_labels": _own(found, y_true), "ref_embeddings": y_pred, "ref_mask": keep}
+        return self.loss.call(y_true, y_pred, **given, mask=counted)
 
     # Keras saves no seed generators; a resumed run would draw other pairs.
     def save_own_variables(self, store: Any) -> None:

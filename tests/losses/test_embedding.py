@@ -19,7 +19,10 @@ from tests.references import embedding as reference
 CLASSES = [getattr(losses, e.cls) for e in CATALOGUE if not (e.metric or e.stateful)]
 TAKES = {cls: set(inspect.signature(cls.function).parameters) for cls in CLASSES}
 # A loss around another one is tried around one.
-AROUND = {losses.Mined: {"loss": losses.SupCon(), "miner": "BatchEasyHard"}}
+AROUND = {
+    losses.Mined: {"loss": losses.SupCon(), "miner": "BatchEasyHard"},
+    losses.Matryoshka: {"loss": losses.SupCon(), "dims": [1, 3]},
+}
 
 
 def function_of(cls):
