@@ -260,8 +260,10 @@ def oracle_pml(session: nox.Session) -> None:
     session.install("-c", "constraints.txt", "torch", "pytorch-metric-learning==2.9.0")
     new = Path(session.create_tmp()) / "golden"
     shutil.rmtree(new, ignore_errors=True)
-    session.run("python", "tests/oracles/record_pml.py", "--out", str(new), silent=True)
-    session.run("python", "tests/oracles/compare.py", str(new), "tests/oracles/golden", "pml_")
+    for recorder in ("record_pml", "record_pml_miners"):
+        session.run("python", f"tests/oracles/{recorder}.py", "--out", str(new), silent=True)
+    compare = ("tests/oracles/compare.py", str(new), "tests/oracles/golden")
+    session.run("python", *compare, "pml_", "miners_pml")
 
 
 @nox.session(python="3.11")

@@ -440,6 +440,26 @@ CATALOGUE: tuple[Entry, ...] = (
         _HADSELL,
         peers={"pml": "ContrastiveLoss"},
     ),
+    Entry("Mined", "mined", "mining"),
+    Entry(
+        "RandomlyMined",
+        None,
+        "mining",
+        "Wu, Manmatha, Smola and Krähenbühl, Sampling Matters in Deep Embedding Learning, ICCV "
+        "2017",
+        peers={"pml": "DistanceWeightedMiner"},
+        stateful=True,
+    ),
+    Entry(
+        "Matryoshka",
+        "matryoshka",
+        "wrappers",
+        "Kusupati, Bhatt, Rege, Wallingford, Sinha, Ramanujan, Howard-Snyder, Chen, Kakade, Jain "
+        "and Farhadi, Matryoshka Representation Learning, NeurIPS 2022",
+        peers={"sentence-transformers": "MatryoshkaLoss"},
+    ),
+    Entry("Masked", "masked", "wrappers"),
+    Entry("WeightedSum", None, "wrappers", peers={"pml": "MultipleLosses"}, stateful=True),
     Entry(
         "TripletMargin",
         "triplet_margin",

@@ -277,9 +277,9 @@ def per_anchor(found: Pairs, total: Tensor, count: Tensor) -> Tensor:
 def in_blocks(
     found: Pairs, function: Callable[[Pairs], tuple[Tensor, ...]], block_size: int | None
 ) -> list[Tensor]:
-    """What `function` gives for the anchors, float `(N,)` each; if `block_size` says so, for so
-    many anchors at a time, and then of no more than those are pairs held in memory. The gradient
-    computes them once more, block by block.
+    """What `function` gives for the anchors, float `(N, ...)` of one shape each; if `block_size`
+    says so, for so many anchors at a time, and then of no more than those are pairs held in memory.
+    The gradient computes them once more, block by block.
 
     The last block is filled up with anchors that do not count. Of tensors, `function` may only
     see those of its argument.
@@ -306,7 +306,7 @@ def in_blocks(
 
     parts = tuple(in_equal_parts(x, block_size) for x in blocks)
     values = _backend.map_blocks(of_block, parts, shared)
-    values = ops.reshape(values, (-1, values.shape[-1]))[:rows]
+    values = ops.reshape(values, (-1, *ops.shape(values)[2:]))[:rows]
     return ops.unstack(values, axis=-1)
 
 

@@ -1,7 +1,7 @@
 """The arrows of the house, read from the source: who may import whom.
 
     cli, _demo -> all    codemod -> libcst and itself    compat -> public names
-    training, plot -> metrics, losses -> _pairwise -> _distances, _reduction -> _numerics
+    training, plot -> metrics, losses -> miners -> _pairwise -> _distances, _reduction -> _numerics
     -> _inputs -> _backend
 
 Nothing of the core imports `compat`, only `_backend` names a backend, and a package reaches into
@@ -30,13 +30,14 @@ LADDER = (
     "_reduction",
     "_distances",
     "_pairwise",
+    "miners",
     "losses",
     "metrics",
     "training",
     "plot",
     "codemod",
 )
-PACKAGES = {"losses", "metrics", "training", "plot", "codemod"}
+PACKAGES = {"miners", "losses", "metrics", "training", "plot", "codemod"}
 # The root package, the command line and its demos stand above all and may import all.
 TOP = {"", "cli", "_demo", "_demo_legacy", "_legacy"}
 # All of the core that compat may use. `_backend` is private, but it holds what differs between

@@ -50,7 +50,7 @@ def test_public_names_are_those_of_the_catalogue(module):
     assert public(module) == catalogued(module == "metrics") | BESIDE[module]
 
 
-@pytest.mark.parametrize("module", ["losses", "metrics", "training", "plot", "compat"])
+@pytest.mark.parametrize("module", ["losses", "miners", "metrics", "training", "plot", "compat"])
 def test_public_names_are_those_of_the_documentation(module):
     # Each stands in a page under docs/ as a line `::: portable_losses.losses.huber`.
     documented = re.findall(rf"^::: portable_losses\.{module}\.(\w+)$", PAGES, re.M)

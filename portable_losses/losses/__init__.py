@@ -74,7 +74,14 @@ from portable_losses.losses._lifted import (
 from portable_losses.losses._lifted import lifted_structure as lifted_structure
 from portable_losses.losses._margin_loss import MarginLoss as MarginLoss
 from portable_losses.losses._margin_loss import margin_loss as margin_loss
+from portable_losses.losses._masked import Masked as Masked
+from portable_losses.losses._masked import masked as masked
+from portable_losses.losses._matryoshka import Matryoshka as Matryoshka
+from portable_losses.losses._matryoshka import matryoshka as matryoshka
 from portable_losses.losses._memory import CrossBatchMemory as CrossBatchMemory
+from portable_losses.losses._mined import Mined as Mined
+from portable_losses.losses._mined import RandomlyMined as RandomlyMined
+from portable_losses.losses._mined import mined as mined
 from portable_losses.losses._multi_similarity import MultiSimilarity as MultiSimilarity
 from portable_losses.losses._multi_similarity import multi_similarity as multi_similarity
 from portable_losses.losses._nca import NCA as NCA
@@ -188,6 +195,7 @@ from portable_losses.losses._weighted import WeightedRootError as WeightedRootEr
 from portable_losses.losses._weighted import WeightedSquaredError as WeightedSquaredError
 from portable_losses.losses._weighted import weighted_root_error as weighted_root_error
 from portable_losses.losses._weighted import weighted_squared_error as weighted_squared_error
+from portable_losses.losses._weighted_sum import WeightedSum as WeightedSum
 
 __all__ = [
     "BYOL",
@@ -231,10 +239,13 @@ __all__ = [
     "Loss",
     "MagFace",
     "MarginLoss",
+    "Masked",
+    "Matryoshka",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
+    "Mined",
     "MultiSimilarity",
     "NPairs",
     "NPairsMultilabel",
@@ -247,6 +258,7 @@ __all__ = [
     "ProxyAnchor",
     "ProxyLoss",
     "ProxyNCA",
+    "RandomlyMined",
     "RankedList",
     "RingLoss",
     "RootMeanSquaredError",
@@ -274,6 +286,7 @@ __all__ = [
     "VICReg",
     "WeightedRootError",
     "WeightedSquaredError",
+    "WeightedSum",
     "adacos",
     "adaface",
     "angle",
@@ -312,10 +325,13 @@ __all__ = [
     "log_cosh",
     "magface",
     "margin_loss",
+    "masked",
+    "matryoshka",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_squared_error",
     "mean_squared_logarithmic_error",
+    "mined",
     "multi_similarity",
     "nca",
     "normalized_softmax",

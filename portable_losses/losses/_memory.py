@@ -1,6 +1,5 @@
 """Cross-batch memory: a loss of embeddings sees those of earlier batches too."""
 
-import inspect
 from typing import Any
 
 import keras
@@ -8,22 +7,10 @@ from keras import ops
 
 from portable_losses import _backend
 from portable_losses._inputs import require_count
-from portable_losses._pairwise import PROTOCOL, as_ids
+from portable_losses._pairwise import as_ids
 from portable_losses._typing import Tensor
-from portable_losses.losses._base import Loss, StatefulLoss, register
-from portable_losses.losses._registry import get
-
-
-def _as_embedding_loss(loss: Any) -> Loss:
-    found = get(loss)
-    takes = inspect.signature(type(found).function).parameters if isinstance(found, Loss) else ()
-    if not isinstance(found, Loss) or not set(PROTOCOL) <= set(takes):
-        raise ValueError(
-            "CrossBatchMemory takes a loss of embeddings without state, such as SupCon(): a Loss "
-            f"whose function takes {', '.join(f'`{name}`' for name in PROTOCOL)} and returns one "
-            f"value per anchor. Received: loss={loss!r}."
-        )
-    return found
+from portable_losses.losses._base import StatefulLoss, register
+from portable_losses.losses._inner import as_embedding_loss
 
 
 def _as_int32(ids: Tensor) -> Tensor:
@@ -106,7 +93,7 @@ class CrossBatchMemory(StatefulLoss):
             embedding_dim=embedding_dim,
             warmup_steps=warmup_steps,
         )
-        self.loss = _as_embedding_loss(loss)
+        self.loss = as_embedding_loss(loss, "CrossBatchMemory")
         if embedding_dim is not None:
             self.build((None,), (None, require_count("embedding_dim", embedding_dim)))
 

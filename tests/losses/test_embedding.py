@@ -1,5 +1,6 @@
 """The protocol that every loss of embeddings keeps, whatever its formula."""
 
+import functools
 import inspect
 
 import keras
@@ -18,15 +19,28 @@ from tests.references import margins
 
 CLASSES = [getattr(losses, e.cls) for e in CATALOGUE if not (e.metric or e.stateful)]
 TAKES = {cls: set(inspect.signature(cls.function).parameters) for cls in CLASSES}
+# A loss around another one is tried around one.
+AROUND = {
+    losses.Mined: {"loss": losses.SupCon(), "miner": "BatchEasyHard"},
+    losses.Matryoshka: {"loss": losses.SupCon(), "dims": [1, 3]},
+}
+
+
+def function_of(cls):
+    if cls not in AROUND:
+        return cls.function
+    return functools.update_wrapper(functools.partial(cls.function, **AROUND[cls]), cls.function)
+
+
 every_embedding_loss = pytest.mark.parametrize(
     "function",
-    [cls.function for cls in CLASSES if set(PROTOCOL) <= TAKES[cls]],
+    [function_of(cls) for cls in CLASSES if set(PROTOCOL) <= TAKES[cls]],
     ids=lambda function: function.__name__,
 )
 VIEWS = {losses.simclr, losses.clip, losses.siglip, losses.in_batch_negatives}
 in_blocks = pytest.mark.parametrize(
     "function",
-    [cls.function for cls in CLASSES if "block_size" in TAKES[cls]],
+    [function_of(cls) for cls in CLASSES if "block_size" in TAKES[cls]],
     ids=lambda function: function.__name__,
 )
 N, DIM = 6, 3
