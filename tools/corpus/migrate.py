@@ -1,13 +1,14 @@
 """What `portable-losses migrate` makes of the files, and the jobs that prove it."""
 
+import ast
 import collections
 from pathlib import Path
 from typing import Any
 
 from portable_losses.codemod import ParseError, Result, rewrite
 from portable_losses.codemod._python2 import to_python3
-from portable_losses.codemod._result import STOP
-from portable_losses.codemod.verify.definitions import cut, parse
+from portable_losses.codemod._result import NOTE, STOP
+from portable_losses.codemod.verify.definitions import Definition, cut, definitions, parse
 
 from .results import read, write
 
@@ -34,11 +35,10 @@ def migrate(corpus: Path, work: Path) -> None:
             row["crash"] = f"{type(error).__name__}: {error}"
             continue
         row["stops"] = sum(finding.severity == STOP for finding in result.findings)
-        module = parse(result.source)
-        for job in of_file[file]:
-            row["definitions"][job["key"]] = result.definitions.get(job["name"], "unchanged")
-            number = int(job["key"].partition("#")[2] or 1)
-            source = cut(module, job["name"], number)
+        before, after = definitions(parse(text), plain=False), parse(result.source)
+        for job, definition in zip(of_file[file], before, strict=True):
+            row["definitions"][job["key"]] = _word(definition, result)
+            source = cut(after, definition.name, definition.number)
             if source is not None and job["key"] in jobs:
                 place = work / "sources" / "rewritten" / f"{job['place']}.py"
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -47,6 +47,16 @@ def migrate(corpus: Path, work: Path) -> None:
     write(work / "migrated.json", rows)
     write(work / "jobs_rewritten.json", todo)
     print(f"{len(rows)} files; {len(todo)} rewritten definitions to compare")
+
+
+def _word(definition: Definition, result: Result) -> str:
+    """What became of a definition with all that it needs: the worst of it."""
+    lines = [finding.line for finding in result.findings if finding.severity != NOTE]
+    if any(first <= line <= last for line in lines for first, last in definition.spans):
+        return "flagged"
+    names = {node.name for node in ast.parse(definition.old).body if hasattr(node, "name")}
+    words = {result.definitions.get(name) for name in names}
+    return next((word for word in ("compat", "native") if word in words), "unchanged")
 
 
 def _rewritten(text: str) -> Result:

@@ -33,7 +33,8 @@ Named = ast.FunctionDef | ast.ClassDef
 @dataclass(frozen=True)
 class Definition:
     """A definition of a file: its name, the how many-th of that name, whether a class, the line,
-    and its source with old imports and with imports that go through compat."""
+    its source with old imports and with imports that go through compat, and the first and last
+    lines of all that this source holds."""
 
     name: str
     number: int
@@ -42,6 +43,7 @@ class Definition:
     line: int
     old: str
     compat: str
+    spans: tuple[tuple[int, int], ...]
 
 
 def parse(text: str) -> ast.Module:
@@ -78,6 +80,7 @@ def definitions(module: ast.Module, plain: bool = True) -> Iterator[Definition]:
             node.lineno,
             _text(needed, plain, lambda s: [ast.unparse(s)]),
             _text(needed, plain, _redirected),
+            tuple((statement.lineno, statement.end_lineno or 0) for statement in needed),
         )
 
 
