@@ -1,5 +1,6 @@
 """What the rules of a rewrite share: the module, what its names mean, and the edits so far."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,6 +54,8 @@ class Context:
     taken: set[str] = field(default_factory=set)
     _by_definition: dict[type, dict[str, list[Any]]] = field(default_factory=dict)
     stars_kept: set[str] = field(default_factory=set)  # roots whose star import is still needed
+    losses: dict[str, str] = field(default_factory=dict)  # functions that got a class, by name
+    centers: dict[str, Any] = field(default_factory=dict)  # center losses that got a layer, by name
     memo: dict[str, set[str]] = field(default_factory=dict)  # what `compile` is given, by keyword
     quote: str = '"'
 
@@ -134,6 +137,11 @@ class Context:
             self._by_definition[kind] = found
         return self._by_definition[kind]
 
+    def words(self, outer: cst.CSTNode) -> set[str]:
+        """The names that are read or bound inside of `outer`."""
+        code = self.module.code_for_node(outer)
+        return set(re.findall(r"[^\W\d]\w*", code))
+
     def is_within(self, node: cst.CSTNode, outer: cst.CSTNode) -> bool:
         above = self.parent(node)
         while above is not None and above is not outer:
@@ -159,10 +167,15 @@ class Context:
     def assigned(self, name: cst.Name) -> cst.BaseExpression | None:
         """What a name was given, if that happened once and in one assignment."""
         chain = self.names.chains.get(name)
-        scope = chain.scope.find(name.value) if chain else None
-        if scope is None or len(scope.bindings[name.value]) != 1:
+        return self.given(chain) if chain else None
+
+    def given(self, chain: Chain) -> cst.BaseExpression | None:
+        """What the first name of a chain was given, `model` of `model.fit`, if that is sure."""
+        name = chain.parts[0]
+        scope = chain.scope.find(name)
+        if scope is None or len(scope.bindings[name]) != 1:
             return None
-        assign = self.names.assigns.get(scope.bindings[name.value][0])
+        assign = self.names.assigns.get(scope.bindings[name][0])
         return assign.value if assign else None
 
     def uses(self, name: str, assign: cst.Assign) -> list[cst.CSTNode]:

@@ -15,7 +15,10 @@ from portable_losses.codemod import _names
 
 MODULE = "<module>"  # the definition that code outside of all others has
 # The kinds of nodes that rules go through.
-KINDS = (cst.Call, cst.FunctionDef, cst.ClassDef, cst.Assign, cst.Attribute, cst.BinaryOperation)
+KINDS = (
+    cst.Call, cst.FunctionDef, cst.ClassDef, cst.Assign, cst.AugAssign, cst.Attribute,
+    cst.BinaryOperation, cst.Comparison,
+)  # fmt: skip
 
 
 @dataclass(eq=False)

@@ -2,6 +2,7 @@
 changes nothing, and what is not touched keeps its bytes."""
 
 import ast
+import importlib.util
 import re
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from portable_losses.codemod import ParseError, rewrite
 
 FOLDER = Path(__file__).parent / "snippets"
-DOCS = Path(__file__).parent.parent.parent / "docs" / "migrate.md"
+ROOT = Path(__file__).parent.parent.parent
+DOCS, TOOL = ROOT / "docs" / "migrate.md", ROOT / "tools" / "migrate_docs.py"
 
 
 def read(path):
@@ -189,7 +191,17 @@ def test_python_2_is_named_with_its_line():
 
 
 def test_the_documentation_shows_what_the_tool_does():
+    """`python tools/migrate_docs.py` writes the pages anew."""
     pages = re.findall(r"```py\n(.*?)```\n+becomes\n+```py\n(.*?)```", DOCS.read_text(), re.S)
     assert len(pages) >= 8
     shown = {(snippet["before"], snippet["after"]) for snippet in SNIPPETS.values()}
     assert set(pages) <= shown
+
+
+def test_the_readme_shows_the_diff_of_a_center_loss():
+    spec = importlib.util.spec_from_file_location("migrate_docs", TOOL)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "+        self.center_loss = make_center_loss()" in text
+    assert tool.written(text) == text

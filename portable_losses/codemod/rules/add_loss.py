@@ -5,6 +5,7 @@ import libcst as cst
 from portable_losses.codemod._calls import NO_SPACE
 from portable_losses.codemod._context import Context
 from portable_losses.codemod._result import CHECK, STOP
+from portable_losses.codemod.rules.keras2 import has_loss_tensors
 
 SCALARS = ("mean", "sum", "reduce_mean", "reduce_sum", "l2_loss", "max", "reduce_max")
 
@@ -16,7 +17,7 @@ def apply(ctx: Context) -> None:
         name, owner = call.func.attr.value, call.func.value
         if name == "add_loss" and call.args:
             _add_loss(ctx, call, owner)
-        elif name == "add_metric":
+        elif name == "add_metric" and not has_loss_tensors(ctx, call):
             ctx.find(
                 call,
                 "add_metric",
@@ -30,6 +31,8 @@ def _add_loss(ctx: Context, call: cst.Call, owner: cst.BaseExpression) -> None:
     if any(arg.keyword and arg.keyword.value == "inputs" for arg in call.args):
         ctx.edit(call, _without_inputs)
         ctx.mark(call)
+    if has_loss_tensors(ctx, call):
+        return
     if not (isinstance(owner, cst.Name) and owner.value == "self"):
         ctx.find(
             call,

@@ -27,6 +27,8 @@ class Variant:
     runs: str  # "control dependency", "returned" or "never"
     initializer: str = ""
     factor: str = ""
+    labels: str = ""  # the arguments of the function that are these
+    features: str = ""
 
 
 def apply(ctx: Context) -> None:
@@ -52,6 +54,10 @@ def recognise(ctx: Context, function: cst.FunctionDef) -> Variant | None:
     near = gathered[0]
     rule, alpha = _rule(step, near, update[1] == "tf.scatter_add")
     reduction, factor = _reduction(flow.returned[0] if flow.returned else ("text", ""), near)
+    names = [param.name.value for param in function.params.params]
+    labels = [n for n in names if contains(near[2][1:], ("name", n))]
+    features = [n for n in names if contains(step, ("-", near, ("name", n)))]
+    features += [n for n in names if contains(step, ("-", ("name", n), near))]
     return Variant(
         _classes(centers) if flow.straight else None,
         alpha,
@@ -60,6 +66,8 @@ def recognise(ctx: Context, function: cst.FunctionDef) -> Variant | None:
         _runs(ctx, function, flow, update),
         _initializer(centers, flow, function),
         factor,
+        labels[0] if len(labels) == 1 else "",
+        features[0] if features else "",
     )
 
 
@@ -194,6 +202,20 @@ def _dropped(ctx: Context, name: str, place: int) -> bool:
     return bool(results) and all(results)
 
 
+@dataclass(frozen=True)
+class Centers:
+    """A center loss that got a layer: `factory(*settings)` makes it."""
+
+    function: cst.FunctionDef
+    variant: Variant
+    factory: str
+    settings: tuple[str, ...]
+
+
+def settings_of(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text))
+
+
 MEANING = {
     "count": "`alpha` is the step of the centers, divided by 1 + count",
     "mean": "`alpha` is the step towards the mean of the class in the batch",
@@ -255,7 +277,7 @@ def _factory(
     params = [
         ctx.module.code_for_node(p.with_changes(comma=cst.MaybeSentinel.DEFAULT)).strip()
         for p in function.params.params
-        if re.search(rf"\b{p.name.value}\b", used)
+        if p.name.value in settings_of(used)
     ]
     scale = f"\n\n    Multiply its value by {variant.factor}." if variant.factor else ""
     end = "\n    " if scale else ""
@@ -271,3 +293,5 @@ def _factory(
     blank = [cst.EmptyLine(indent=False), cst.EmptyLine(indent=False)]
     made = made.with_changes(leading_lines=blank)
     ctx.edit(function, lambda old: cst.FlattenSentinel([old, made]))
+    kept = [p.name.value for p in function.params.params if p.name.value in settings_of(used)]
+    ctx.centers[function.name.value] = Centers(function, variant, new, tuple(kept))

@@ -3,7 +3,8 @@ softmax or sigmoid are found (S6)."""
 
 import libcst as cst
 
-from portable_losses.codemod._context import Context
+from portable_losses.codemod._calls import EQUAL
+from portable_losses.codemod._context import Context, Reference
 from portable_losses.codemod._moved import moved
 from portable_losses.codemod._result import CHECK, NOTE
 
@@ -19,8 +20,18 @@ CLASSES = (
 )
 
 
+# What TensorFlow looked through in the second argument.
+ACTIVATIONS = {
+    "K.categorical_crossentropy": ("softmax", "categorical_crossentropy"),
+    "K.sparse_categorical_crossentropy": ("softmax", "sparse_categorical_crossentropy"),
+    "K.binary_crossentropy": ("sigmoid", "binary_crossentropy"),
+}
+
+
 def apply(ctx: Context) -> None:
     for ref in ctx.references:
+        if ref.symbol in ACTIVATIONS and ref.call and ref.definition not in ctx.graph:
+            _of_activation(ctx, ref, ref.call, *ACTIVATIONS[ref.symbol])
         symbol = moved(ref.symbol)[0]
         if ref.call is None or symbol not in FUNCTIONS + CLASSES or _from_logits(ref.call):
             continue
@@ -38,3 +49,36 @@ def _from_logits(call: cst.Call) -> bool:
         and getattr(arg.value, "value", "") != "False"
         for arg in call.args
     )
+
+
+def _of_activation(ctx: Context, ref: Reference, call: cst.Call, activation: str, new: str) -> None:
+    """`K.categorical_crossentropy(t, K.softmax(x))`, in which TensorFlow found x, of x itself."""
+    if len(call.args) != 2 or any(arg.keyword or arg.star for arg in call.args):
+        return
+    inner = call.args[1].value
+    if not isinstance(inner, cst.Call):
+        return
+    symbol = ctx.symbol(inner.func) or ""
+    if symbol not in (f"K.{activation}", f"tf.nn.{activation}", f"tf.{activation}"):
+        return
+    axis = [ctx.module.code_for_node(arg.value) for arg in inner.args[1:]]
+    if not inner.args or inner.args[0].star or any(text != "-1" for text in axis):
+        return
+    ops = ctx.need("keras", "ops")
+
+    def change(updated: cst.Call) -> cst.Call:
+        first, second = updated.args
+        assert isinstance(second.value, cst.Call)
+        comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+        logits = second.with_changes(value=second.value.args[0].value, comma=comma)
+        told = cst.Arg(cst.Name("True"), cst.Name("from_logits"), equal=EQUAL)
+        function = cst.parse_expression(f"{ops}.{new}")
+        return updated.with_changes(func=function, args=[first, logits, told])
+
+    ctx.edit(call, change)
+    ctx.settle(ref, "native")
+    for other in ctx.references:
+        if other.node is inner.func:
+            ctx.settle(other, "native")
+    message = f"`{ref.symbol}` of a {activation}: of the logits, which TensorFlow found behind it."
+    ctx.silent(ref.node, "S6", message)

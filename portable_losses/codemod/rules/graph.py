@@ -1,5 +1,5 @@
-"""Which functions build a TF1 graph. They run through `portable_losses.compat.tf1` as a whole,
-with every function they call: a tensor of a graph is no tensor of Keras 3."""
+"""Which functions build a TF1 graph. They run through `portable_losses.compat.tf1` as a whole, with
+every function they call and all that call them: a tensor of a graph is no tensor of Keras 3."""
 
 import libcst as cst
 
@@ -70,16 +70,43 @@ def apply(ctx: Context) -> None:
 
 
 def _spread(ctx: Context) -> None:
-    """A function that a graph calls works on the graph's tensors too."""
+    """A function that a graph uses works on the graph's tensors too, and so does one that goes on
+    with what a function with a graph returned."""
     top = set(ctx.names.top.bindings)
-    calls = [
-        (ctx.definition(chain.node), chain.parts[0])
-        for chain in ctx.names.chains.values()
-        if chain.parts[0] in top and chain.scope.find(chain.parts[0]) is ctx.names.top
-    ]
     tops = {ctx.definition(node) for node in (*ctx.all(cst.FunctionDef), *ctx.all(cst.ClassDef))}
+    calls = []
+    for chain in ctx.names.chains.values():
+        name = chain.parts[0]
+        if name in top and chain.scope.find(name) is ctx.names.top:
+            place = ctx.definition(chain.node)
+            calls.append((place, name))
+            above = ctx.parent(chain.node)
+            called = isinstance(above, cst.Call) and above.func is chain.node
+            if called and place != MODULE and name in tops and not name[:1].isupper():
+                calls.append((name, place))
     growing = bool(ctx.graph)
     while growing:
         reached = {called for caller, called in calls if caller in ctx.graph and called in tops}
         growing = not reached <= ctx.graph
         ctx.graph |= reached
+
+
+def makes_variables(ctx: Context) -> set[str]:
+    """The functions at the top that make a variable of TF1, by themselves or by what they call."""
+    tops = {f.name.value for f in ctx.all(cst.FunctionDef)}
+    found = {
+        ref.definition
+        for ref in ctx.references
+        if (ctx.symbol(ref.node) or ref.symbol) in ("tf.get_variable", "tf.Variable")
+        and ref.definition in tops & ctx.graph
+    }
+    while True:
+        more = {
+            ctx.definition(chain.node)
+            for chain in ctx.names.chains.values()
+            if chain.parts[0] in found and isinstance(ctx.parent(chain.node), cst.Call)
+        }
+        more = (more & tops & ctx.graph) - found
+        if not more:
+            return found
+        found |= more

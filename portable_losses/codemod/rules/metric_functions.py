@@ -51,25 +51,29 @@ def _compiled(ctx: Context, keyword: str) -> set[str]:
 
 def meets_elementwise(ctx: Context, function: cst.FunctionDef) -> bool:
     """Whether `y_true` and `y_pred` as they came are combined entry by entry."""
-    return _meeting(ctx, function) == "entries"
+    return meeting(ctx, function) == "entries"
 
 
-def _meeting(ctx: Context, function: cst.FunctionDef) -> str:
+def meeting(ctx: Context, function: cst.FunctionDef) -> str:
     """How `y_true` and `y_pred` meet: "entries", "other" (`y_true` with something made of `y_pred`,
     an argmax for one), or ""."""
     first, second, *_ = (name for name in parameters(function) if name != "self")
     rebound = _rebound(ctx, function)
-    if any(name in rebound and _flattened(ctx, function, name) for name in (first, second)):
+    if first in rebound and _flattened(ctx, function, first):
         return ""
+    alone = second in rebound and _flattened(ctx, function, second)
     chains = [c for c in ctx.chains_within(function) if c.parts[0] in (first, second)]
     found = ""
-    for node in ctx.within(function, cst.BinaryOperation) + ctx.within(function, cst.Call):
+    nodes = [
+        n for kind in (cst.BinaryOperation, cst.Comparison) for n in ctx.within(function, kind)
+    ]
+    for node in nodes + ctx.within(function, cst.Call):
         if _passes_on(ctx, node):
             continue
         inside = [c for c in chains if ctx.is_within(c.node, node)]
         direct = {c.parts[0] for c in inside if _directly(ctx, c.node, node)}
         if len(direct) == 2:
-            return "entries"
+            return "other" if alone else "entries"
         if direct == {first} and second in {c.parts[0] for c in inside}:
             found = "other"
     return found
@@ -96,8 +100,11 @@ def _is_flat(ctx: Context, node: cst.BaseExpression) -> bool:
     if not isinstance(node, cst.Call):
         return False
     symbol = ctx.symbol(node.func) or ""
-    if symbol in ("K.flatten", "K.reshape", "tf.reshape", "K.batch_flatten"):
+    if symbol in ("K.flatten", "K.batch_flatten"):
         return True
+    if symbol in ("K.reshape", "tf.reshape"):
+        shape = node.args[-1].value  # to one dimension, and not to a column
+        return not isinstance(shape, cst.List | cst.Tuple) or len(shape.elements) < 2
     return bool(node.args) and _is_flat(ctx, node.args[0].value)
 
 
@@ -154,17 +161,20 @@ def apply(ctx: Context) -> None:
             ctx.silent(
                 function, "S16", f"`{function.name.value}` is a ratio for each batch, as before."
             )
-        meeting = _meeting(ctx, function)
-        if meeting == "entries":
-            _guard(ctx, function, names[0], names[1])
-        elif meeting == "other":
+        how = meeting(ctx, function)
+        if how == "entries":
+            guard(ctx, function, names[0], names[1])
+        elif how == "other":
             message = (
                 f"`{function.name.value}` meets its targets with something else of the outputs."
             )
             ctx.silent(function, "S1", f"{message} Check the shapes.", CHECK)
 
 
-def _guard(ctx: Context, function: cst.FunctionDef, y_true: str, y_pred: str) -> None:
+def guard(
+    ctx: Context, function: cst.FunctionDef, y_true: str, y_pred: str, cast: bool = True
+) -> None:
+    """Make the targets what Keras 2 made them; it cast those of functions alone."""
     message = f"`{function.name.value}` meets its targets entry by entry"
     if not isinstance(function.body, cst.IndentedBlock):
         ctx.silent(function, "S1", f"{message}: give it {y_true} of the shape of {y_pred}.", CHECK)
@@ -173,15 +183,17 @@ def _guard(ctx: Context, function: cst.FunctionDef, y_true: str, y_pred: str) ->
     lines = (
         f"if len({y_true}.shape) == 1 and len({y_pred}.shape) == 2:  # as Keras 2 did\n"
         f"    {y_true} = {ops}.expand_dims({y_true}, -1)\n"
-        f"{y_true} = {ops}.cast({y_true}, {y_pred}.dtype)\n"
     )
-    guard = cst.parse_module(lines, config=ctx.module.config_for_parsing).body
+    if cast:
+        lines += f"{y_true} = {ops}.cast({y_true}, {y_pred}.dtype)\n"
+    made = cst.parse_module(lines, config=ctx.module.config_for_parsing).body
     body = function.body.body
     after_docstring = 1 if function.get_docstring() is not None and len(body) > 1 else 0
 
     def change(new: cst.BaseStatement) -> cst.FlattenSentinel[cst.BaseStatement]:
-        return cst.FlattenSentinel([*guard, new])
+        return cst.FlattenSentinel([*made, new])
 
     ctx.edit(body[after_docstring], change)
-    ctx.silent(function, "S1", f"{message}; their shape and dtype are made what Keras 2 made them.")
+    what = "shape and dtype are" if cast else "shape is"
+    ctx.silent(function, "S1", f"{message}; their {what} made what Keras 2 made them.")
     ctx.mark(function)

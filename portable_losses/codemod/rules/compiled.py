@@ -1,0 +1,120 @@
+"""`model.compile(loss=f)` where `f` makes variables: Keras 3 tracks none of a function, so that the
+model is wrapped in a `LossModel` that owns the loss."""
+
+from collections.abc import Callable
+
+import libcst as cst
+
+from portable_losses.codemod._context import Context
+from portable_losses.codemod._result import CHECK
+from portable_losses.codemod.rules.graph import makes_variables
+
+
+def apply(ctx: Context) -> None:
+    makers = makes_variables(ctx)
+    if not makers:
+        return
+    for call in ctx.all(cst.Call):
+        func = call.func
+        if not (isinstance(func, cst.Attribute) and func.attr.value == "compile"):
+            continue
+        place, arg = _loss(call)
+        if arg is None:
+            continue
+        name = getattr(arg.value, "value", "") or getattr(
+            getattr(arg.value, "func", None), "value", ""
+        )
+        if name not in makers:
+            if any(chain.parts[0] in makers for chain in ctx.chains_within(arg)):
+                _left(ctx, call, "one of the losses")
+            continue
+        code = ctx.module.code_for_node(arg.value)
+        if not _wrap(ctx, call, place, arg.value, name):
+            _left(ctx, call, f"`{code}`")
+
+
+def _loss(call: cst.Call) -> tuple[int, cst.Arg | None]:
+    for place, arg in enumerate(call.args):
+        if arg.keyword.value == "loss" if arg.keyword else place == 1:
+            return place, arg
+    return 0, None
+
+
+def _left(ctx: Context, call: cst.Call, what: str) -> None:
+    ctx.find(
+        call,
+        "compile",
+        f"{what} makes variables, which `compile` neither tracks nor saves. Write `model = "
+        "portable_losses.training.LossModel(model, compat.tf1.GraphLoss(loss))` before, and "
+        "compile without it.",
+        CHECK,
+    )
+
+
+def _wrap(ctx: Context, call: cst.Call, place: int, loss: cst.BaseExpression, name: str) -> bool:
+    line = ctx.parent(ctx.parent(call))
+    owner = call.func.value if isinstance(call.func, cst.Attribute) else None
+    keywords = {arg.keyword.value for arg in call.args if arg.keyword}
+    if (
+        not isinstance(ctx.parent(call), cst.Expr)
+        or not isinstance(line, cst.SimpleStatementLine)
+        or len(line.body) != 1
+        or not isinstance(owner, cst.Name)
+        or keywords & {"loss_weights", "sample_weight_mode", "target_tensors"}
+        or any(arg.keyword is None and n > 1 for n, arg in enumerate(call.args))
+    ):
+        return False
+    model = ctx.need("portable_losses.training", "LossModel")
+    if name in ctx.losses and isinstance(loss, cst.Name):
+        made, text = f"{ctx.losses[name]}()", f"`{ctx.losses[name]}`"
+    else:
+        tf1 = ctx.need("portable_losses.compat", "tf1")
+        made = f"{tf1}.GraphLoss({ctx.module.code_for_node(loss)}{_labels(ctx, name)})"
+        text = "`compat.tf1.GraphLoss`, which keeps the variables of the old function"
+    start = cst.parse_statement(f"{owner.value} = {model}({owner.value}, {made})")
+    ctx.edit(call, _without(place))
+    ctx.edit(line, _before(start))
+    ctx.find(
+        call,
+        "compile",
+        f"The loss makes variables, and Keras 3 would neither track nor save them: the model is "
+        f"wrapped in a `LossModel` with {text}, and compiled without a loss. `model.model` is the "
+        "one from before.",
+        CHECK,
+    )
+    ctx.mark(call)
+    return True
+
+
+def _labels(ctx: Context, name: str) -> str:
+    """What a graph loss has to be told of labels that are one-hot rows."""
+    function = next(f for f in ctx.all(cst.FunctionDef) if f.name.value == name)
+    if not function.params.params:
+        return ""
+    first = function.params.params[0].name.value
+    for call in ctx.within(function, cst.Call):
+        last = (ctx.symbol(call.func) or "").rpartition(".")[2]
+        if last in ("argmax", "categorical_crossentropy") and call.args:
+            if ctx.module.code_for_node(call.args[0].value) == first:
+                return f", label_shape=(None,), label_dtype={ctx.quote}float32{ctx.quote}"
+    return ""
+
+
+def _without(place: int) -> Callable[[cst.Call], cst.Call]:
+    def change(new: cst.Call) -> cst.Call:
+        args = [arg for n, arg in enumerate(new.args) if n != place]
+        if args and place == len(new.args) - 1:
+            args[-1] = args[-1].with_changes(
+                comma=new.args[-1].comma, whitespace_after_arg=new.args[-1].whitespace_after_arg
+            )
+        return new.with_changes(args=args)
+
+    return change
+
+
+def _before(start: cst.BaseStatement) -> Callable[[cst.SimpleStatementLine], object]:
+    def change(new: cst.SimpleStatementLine) -> object:
+        first = start.with_changes(leading_lines=new.leading_lines)
+        return cst.FlattenSentinel([first, new.with_changes(leading_lines=[])])
+
+    return change
