@@ -266,7 +266,7 @@ def _print_rich(entries: list[Entry]) -> None:
 def _run_migrate(arguments: argparse.Namespace) -> int:
     if "libcst" in _environment.missing("migrate"):
         raise UsageError("migrate needs libcst: pip install 'portable-losses[migrate]'")
-    return migrate_command.run(arguments, _track)
+    return migrate_command.run(arguments, _track, _environment.installed_backends())
 
 
 def _track(outcomes: Iterable[Any], total: int) -> Iterable[Any]:

@@ -227,7 +227,8 @@ class Context:
         if not self.found:
             return []
         lines = lines_of(self.module, (node for node, *_ in self.found))
-        return sorted({Finding(lines[node], *rest) for node, *rest in self.found})
+        found = {Finding(lines[node], rule, why, grade) for node, rule, why, grade in self.found}
+        return sorted(found)
 
     # What it needs --------------------------------------------------------------------------
 

@@ -36,16 +36,14 @@ class Text:
 
 def find(paths: Sequence[Path]) -> Iterator[Path]:
     """The files below `paths` in a fixed order, each once. Hidden folders, environments and what
-    builds leave behind are passed over, and links to folders not followed; a file that is named is
-    always taken."""
+    builds leave behind are passed over, and links to folders not followed; what is named is always
+    taken, and found to be missing when it is read."""
     seen: set[str] = set()
     for path in paths:
         if path.is_dir():
             found: Iterator[Path] = _below(path)
-        elif path.exists():
-            found = iter([path])
         else:
-            raise FileError(f"{path}: no such file or folder")
+            found = iter([path])
         for file in found:
             real = os.path.realpath(file)
             if real not in seen:
@@ -70,6 +68,8 @@ def read(path: Path) -> Text:
     """A Python file's text by its own declaration of an encoding; line ends stay as they are."""
     try:
         raw = path.read_bytes()
+    except FileNotFoundError:
+        raise FileError(f"{path}: no such file or folder") from None
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror}") from None
     return decode(raw, str(path))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from portable_losses.codemod import _run, tables
 from portable_losses.codemod._result import CHECK, NOTE, SEVERITIES, STOP
+from portable_losses.codemod.verify.check import AGREES, DIFFERS, NOT_RUN
 
 WORDS = {
     "native": ("native", "keras.ops and Keras 3 names; the numbers stay"),
@@ -36,8 +37,8 @@ summary code { font-weight: 600; }
 .body { padding: .25rem .9rem .75rem; }
 .tag { border-radius: 1rem; border: 1px solid; padding: 0 .55rem; font-size: .8rem;
   margin-left: .35rem; white-space: nowrap; }
-.native { color: var(--good); } .compat, .note { color: var(--mid); }
-.flagged, .check { color: var(--warn); } .stop, .error { color: var(--bad); }
+.native, .agrees { color: var(--good); } .compat, .note { color: var(--mid); }
+.flagged, .check { color: var(--warn); } .stop, .error, .differs { color: var(--bad); }
 .unchanged { color: var(--dim); }
 table { border-collapse: collapse; width: 100%; }
 td { padding: .25rem .6rem .25rem 0; vertical-align: top; }
@@ -64,7 +65,7 @@ class Report:
             self.rules[finding.rule] = self.rules.get(finding.rule, 0) + 1
         if outcome.error:
             self.failed.append(f"<li class=error>{html.escape(outcome.error)}</li>")
-        elif any(finding.severity != NOTE for finding in outcome.findings):
+        elif outcome.differs or any(finding.severity != NOTE for finding in outcome.findings):
             self.read.append(_file(outcome))
         elif outcome.changed or outcome.findings:
             self.done.append(_file(outcome))
@@ -82,6 +83,10 @@ class Report:
             label, meaning = WORDS[word]
             number = counts[f"definitions {word}"]
             yield f"<li class={word} title='{meaning}'><b>{number}</b>{label}</li>"
+        for status in (AGREES, DIFFERS, NOT_RUN):
+            if any(counts[f"verified {s}"] for s in (AGREES, DIFFERS, NOT_RUN)):
+                label, number = VERIFIED[status], counts[f"verified {status}"]
+                yield f"<li class={status.split()[0]}><b>{number}</b>{label}</li>"
         if counts["errors"]:
             yield f"<li class=error><b>{counts['errors']}</b>not read</li>"
         yield "</ul><p class=dim>Functions and classes at the top of each file are counted. "
@@ -111,6 +116,7 @@ class Report:
         yield "</html>"
 
 
+VERIFIED = {AGREES: "proven equal", DIFFERS: "with other numbers", NOT_RUN: "not run"}
 SHORT = {NOTE: "note", CHECK: "check", STOP: "stop"}
 
 
@@ -122,7 +128,10 @@ def _file(outcome: _run.Outcome) -> str:
         for s in (STOP, CHECK)
         if s in worst
     )
-    parts = [f"<details{' open' if worst else ''}><summary><code>{path}</code>{tags}</summary>"]
+    if outcome.differs:
+        tags += f"<span class='tag differs'>{VERIFIED[DIFFERS]}</span>"
+    opened = " open" if worst or outcome.differs else ""
+    parts = [f"<details{opened}><summary><code>{path}</code>{tags}</summary>"]
     parts.append("<div class=body>")
     if outcome.definitions:
         words = "".join(
@@ -137,14 +146,26 @@ def _file(outcome: _run.Outcome) -> str:
         parts.append("<table>")
         parts += [
             f"<tr><td class={f.severity}>{SHORT[f.severity]} · {f.rule}<br>"
-            f"<span class=dim>line {f.line}</span><td>{_code(f.message)}"
+            f"<span class=dim>{_line(f.place)}</span><td>{_code(f.message)}"
             for f in rows
+        ]
+        parts.append("</table>")
+    if outcome.verified:
+        parts.append("<table>")
+        parts += [
+            f"<tr><td class={v.status.split()[0]}>verify · {v.status}<br>"
+            f"<span class=dim>{_line(v.place)}</span><td>{_code(str(v))}"
+            for v in outcome.verified
         ]
         parts.append("</table>")
     if outcome.changed:
         parts.append(f"<pre>{''.join(_diff(outcome))}</pre>")
     parts.append("</div></details>")
     return "".join(parts)
+
+
+def _line(place: str) -> str:
+    return place.replace(":", ", line ") if ":" in place else f"line {place}"
 
 
 def _code(message: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 from portable_losses.codemod._result import Change, Finding, Result
 
@@ -10,15 +11,54 @@ from portable_losses.codemod._result import Change, Finding, Result
 MAGIC = re.compile(r"^(\s*)([%!?].*|[\w.]+\?{1,2}\s*)$")
 KEPT = "#portable_losses_magic "
 BREAK = "#portable_losses_cell {}\n"
-_BREAKS = re.compile(r"^#portable_losses_cell (\d+)\n", re.M)
+BREAKS = re.compile(r"^#portable_losses_cell (\d+)\n", re.M)
 
 
 def rewrite_notebook(text: str, rewrite: Callable[[str], Result]) -> Result:
-    """`rewrite` over the code of a notebook. Lines in the report count within all of its code.
+    """`rewrite` over the code of a notebook. The report counts cells and lines from 1.
 
     Raises:
         ValueError: if it is no notebook.
     """
+    notebook, cells, source = _read(text)
+    result = rewrite(source)
+    lines = place_of(source)
+    findings = [
+        Finding(line, f.rule, f.message, f.severity, cell)
+        for f in result.findings
+        for cell, line in [lines(f.line)]
+    ]
+    if not result.changed:
+        return Result(text, False, [], findings, result.definitions)
+    head, *parts = BREAKS.split(result.source)
+    new = dict(zip(map(int, parts[::2]), parts[1::2], strict=True))
+    spans = _sources(text, len(notebook["cells"]))
+    for number, cell in reversed(cells):
+        body = _show(new[number]).removesuffix("\n")
+        if number == cells[0][0] and head:
+            body = _show(head) + body
+        if body != _text(cell).rstrip("\n"):
+            start, end = spans[number]
+            text = text[:start] + _dump(body, text[start:end]) + text[end:]
+    changes = [
+        Change(line, _unmarked(c.old), _unmarked(c.new), cell)
+        for c in result.changes
+        for cell, line in [lines(c.line)]
+    ]
+    return Result(text, True, changes, findings, result.definitions)
+
+
+def code_of(text: str) -> str:
+    """The code of a notebook as one module.
+
+    Raises:
+        ValueError: if it is no notebook.
+    """
+    return _read(text)[2]
+
+
+def _read(text: str) -> tuple[dict[str, Any], list[tuple[int, dict[str, Any]]], str]:
+    """The notebook, its code cells by their number, and their code with marks between them."""
     try:
         notebook = json.loads(text)
         cells = [
@@ -31,26 +71,10 @@ def rewrite_notebook(text: str, rewrite: Callable[[str], Result]) -> Result:
     source = "".join(
         BREAK.format(number) + _hide(_text(cell).rstrip("\n")) + "\n" for number, cell in cells
     )
-    result = rewrite(source)
-    if not result.changed:
-        return Result(text, False, [], result.findings, result.definitions)
-    head, *parts = _BREAKS.split(result.source)
-    new = dict(zip(map(int, parts[::2]), parts[1::2], strict=True))
-    spans = _sources(text, len(notebook["cells"]))
-    for number, cell in reversed(cells):
-        body = _show(new[number]).removesuffix("\n")
-        if number == cells[0][0] and head:
-            body = _show(head) + body
-        if body != _text(cell).rstrip("\n"):
-            start, end = spans[number]
-            text = text[:start] + _dump(body, text[start:end]) + text[end:]
-    lines = _line_of(source)
-    changes = [Change(lines(c.line), c.old, c.new) for c in result.changes]
-    findings = [Finding(lines(f.line), f.rule, f.message, f.severity) for f in result.findings]
-    return Result(text, True, changes, findings, result.definitions)
+    return notebook, cells, source
 
 
-def _text(cell: dict[str, object]) -> str:
+def _text(cell: dict[str, Any]) -> str:
     source = cell["source"]
     return "".join(source) if isinstance(source, list) else str(source)
 
@@ -67,10 +91,23 @@ def _show(code: str) -> str:
     return code.replace(f"pass;{KEPT}", "")
 
 
-def _line_of(source: str) -> Callable[[int], int]:
-    """The line in the notebook's code, without the marks between cells."""
-    marks = [n for n, line in enumerate(source.split("\n"), 1) if _BREAKS.match(line + "\n")]
-    return lambda line: max(1, line - sum(mark <= line for mark in marks))
+def place_of(source: str) -> Callable[[int], tuple[int, int]]:
+    """The cell, and the line in it, of a line of the notebook's code."""
+    marks = [
+        (n, int(match[1]) + 1)
+        for n, line in enumerate(source.split("\n"), 1)
+        if (match := BREAKS.match(line + "\n"))
+    ]
+
+    def place(line: int) -> tuple[int, int]:
+        mark, cell = max((m for m in marks if m[0] <= line), default=marks[0])
+        return cell, max(1, line - mark)
+
+    return place
+
+
+def _unmarked(code: str) -> str:
+    return "\n".join(x for x in _show(code).split("\n") if not BREAKS.match(x + "\n"))
 
 
 def _sources(text: str, cells: int) -> dict[int, tuple[int, int]]:

@@ -11,13 +11,19 @@ SEVERITIES = {
 }
 
 
+def place(line: int, cell: int | None) -> str:
+    """A line, of a cell where there are cells."""
+    return f"{line}" if cell is None else f"cell {cell}:{line}"
+
+
 @dataclass(frozen=True, order=True)
 class Change:
-    """One place where the code is another now."""
+    """One place where the code is another now; in a notebook `line` counts within cell `cell`."""
 
     line: int
     old: str
     new: str
+    cell: int | None = None
 
 
 @dataclass(frozen=True, order=True)
@@ -28,6 +34,11 @@ class Finding:
     rule: str
     message: str
     severity: str = NOTE
+    cell: int | None = None
+
+    @property
+    def place(self) -> str:
+        return place(self.line, self.cell)
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,18 @@
 import functools
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from portable_losses.codemod import _files
 from portable_losses.codemod._engine import ParseError, rewrite
-from portable_losses.codemod._notebook import rewrite_notebook
+from portable_losses.codemod._notebook import BREAKS, code_of, place_of, rewrite_notebook
 from portable_losses.codemod._python2 import to_python3
 from portable_losses.codemod._result import Change, Finding, Result
+from portable_losses.codemod.verify import check
+
+VerifyError = check.VerifyError
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,12 @@ class Outcome:
     changes: list[Change] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     definitions: dict[str, str] = field(default_factory=dict)
+    verified: list[check.Verdict] = field(default_factory=list)
+
+    @property
+    def differs(self) -> bool:
+        """Whether a definition was found to give other numbers than before."""
+        return any(verdict.status == check.DIFFERS for verdict in self.verified)
 
 
 def migrate_text(source: str, path: str, options: Options) -> Result:
@@ -64,6 +73,8 @@ def migrate_file(path: Path, options: Options) -> Outcome:
         return Outcome(name, error=str(error))
     except (ValueError, RecursionError) as error:
         return Outcome(name, error=f"{name}: {error or 'nested too deeply'}")
+    except Exception as error:  # a fault of a rule must not stop the others
+        return Outcome(name, error=f"{name}: a fault of ours: {type(error).__name__}: {error}")
     old, new = (text.source, result.source) if changed else ("", "")
     return Outcome(
         name,
@@ -87,6 +98,52 @@ def migrate_files(paths: Sequence[Path], options: Options, jobs: int) -> Iterato
         return
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
         yield from pool.imap(one, paths, chunksize=8)
+
+
+def verify(
+    outcomes: Iterable[Outcome],
+    backends: Sequence[str],
+    oracles: Sequence[str],
+    tell: Callable[[str], None],
+) -> list[Outcome]:
+    """The outcomes with a verdict on each loss and metric of the files that change.
+
+    Raises:
+        check.VerifyError: if nothing can be verified.
+    """
+    outcomes = list(outcomes)
+    files = [(o.path, _code(o, o.old), _code(o, o.new)) for o in outcomes if o.changed]
+    found = check.verify(files, backends, oracles, tell=tell)
+    for path, old, _ in files:
+        if BREAKS.match(old):
+            place = place_of(old)
+            found[path] = [
+                _in_cell(verdict, *place(verdict.line)) for verdict in found.get(path, [])
+            ]
+    return [replace(o, verified=found.get(o.path, [])) for o in outcomes]
+
+
+def _code(outcome: Outcome, text: str) -> str:
+    notebook = outcome.path.endswith(".ipynb") or (
+        outcome.path == "-" and text.lstrip().startswith("{")
+    )
+    return code_of(text) if notebook else text
+
+
+def _in_cell(verdict: check.Verdict, cell: int, line: int) -> check.Verdict:
+    return replace(verdict, cell=cell, line=line)
+
+
+def write(outcome: Outcome) -> Outcome:
+    """Write what a rewrite gave, unless the file is another one by now."""
+    try:
+        text = _files.read(Path(outcome.path))
+        if text.source != outcome.old:
+            raise _files.FileError(f"{outcome.path}: has changed since it was read")
+        _files.write(Path(outcome.path), text, outcome.new)
+    except _files.FileError as error:
+        return replace(outcome, changed=False, error=str(error), old="", new="")
+    return replace(outcome, written=True)
 
 
 def processors() -> int:

@@ -62,6 +62,26 @@ def test_one_bad_file_does_not_stop_the_others(tree, capsys):
     assert "3 files: 1 changed; 1 could not be read or written" in err
 
 
+def test_a_path_that_is_missing_does_not_stop_the_others(tree, capsys):
+    assert migrate("--write", "nothing.py", "a.py", "no/folder") == 2
+    out, err = capsys.readouterr()
+    assert out == "changed a.py\n"
+    for name in ("nothing.py", "no/folder"):
+        assert f"portable-losses: {name}: no such file or folder\n" in err
+    assert "3 files: 1 changed; 2 could not be read or written" in err
+
+
+def test_a_fault_of_a_rule_does_not_stop_the_others(tree, monkeypatch, capsys):
+    def fail(source, target):
+        raise KeyError("x") if "log" in source else ValueError("none")
+
+    monkeypatch.setattr(_run, "rewrite", fail)
+    assert migrate("a.py", "b.py") == 2
+    err = capsys.readouterr().err
+    assert "portable-losses: a.py: a fault of ours: KeyError: 'x'\n" in err
+    assert "portable-losses: b.py: none\n" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -102,6 +122,7 @@ def test_findings_on_stderr_and_notes_when_asked(tree, capsys):
     (tree / "a.py").write_text(source)
     assert migrate("a.py") == 0
     err = capsys.readouterr().err
+    assert "\n1 file: 1 would change" in err
     assert "a.py:3: check [S6] " in err and "40.0 became 16.118" in err and "[S14]" not in err
     migrate("--notes", "a.py")
     assert "a.py:2: note [S14] `K.argmax`: its default, axis=-1, is written out." in (
@@ -119,6 +140,7 @@ def test_json(tree, capsys):
         "line": 1,
         "old": "import tensorflow as tf",
         "new": "from keras import ops",
+        "cell": None,
     }
     assert not b["changed"] and c["error"].startswith("c.py: Line")
 

@@ -168,8 +168,8 @@ def test_what_a_folder_holds(tmp_path):
     ]
     assert found == ["a.py", "b.ipynb", "sub/d.py"]
     assert list(_files.find([tmp_path / "venv" / "f.py"])) == [tmp_path / "venv" / "f.py"]
-    with pytest.raises(_files.FileError, match="no such file"):
-        list(_files.find([tmp_path / "nothing"]))
+    assert list(_files.find([tmp_path / "nothing"])) == [tmp_path / "nothing"]
+    assert "nothing: no such file or folder" in migrate(tmp_path / "nothing").error
 
 
 # Notebooks --------------------------------------------------------------------------------------
@@ -224,6 +224,23 @@ def test_a_notebook_whose_first_cell_has_no_import(tmp_path):
     assert migrate(path).written
     cells = [cell["source"] for cell in json.loads(path.read_text())["cells"]]
     assert cells == [["x = 1\n"], ["from keras import ops\n", "ops.log(1.0)"]]
+
+
+def test_lines_of_a_notebook_are_those_of_its_cells(tmp_path):
+    path = tmp_path / "n.ipynb"
+    cells = [
+        ("markdown", "# t"),
+        ("code", ["%matplotlib inline\n", "from keras import backend as K\n"]),
+        ("code", "x = 1"),
+        ("code", ["\n", "a = K.exp(x)\n", "y = K.argmax(x)"]),
+    ]
+    path.write_text(notebook(*cells))
+    outcome = migrate(path)
+    assert [(f.rule, f.place) for f in outcome.findings] == [("S14", "cell 4:3")]
+    assert [(c.cell, c.line, c.old) for c in outcome.changes] == [
+        (2, 2, "from keras import backend as K"),
+        (4, 2, "a = K.exp(x)\ny = K.argmax(x)"),
+    ]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"cells": 3}', '{"cells": [{}]}'])

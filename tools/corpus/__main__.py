@@ -1,17 +1,18 @@
-"""Prepare the jobs, choose those of the new side, and report.
+"""Prepare the jobs, choose those of the new side, migrate, and report.
 
 python -m corpus prepare CORPUS WORK    # cut the files of CORPUS into definitions
 python -m corpus choose WORK            # what runs on an old side has to run on the new one
+python -m corpus migrate CORPUS WORK    # rewrite the files; jobs for what they became
 python -m corpus report WORK            # tables, as Markdown
 """
 
 import argparse
-import collections
 import re
 from pathlib import Path
 from typing import Any
 
-from .definitions import definitions
+from portable_losses.codemod.verify.definitions import definitions, parse
+
 from .report import report
 from .results import read, results, write
 
@@ -25,14 +26,12 @@ def prepare(corpus: Path, work: Path) -> None:
     for path in sorted(corpus.rglob("*.py")):
         file = str(path.relative_to(corpus))
         try:
-            found = list(definitions(path))
-        except SyntaxError as error:
-            unread.append({"file": file, "reason": f"SyntaxError: {error.msg}"})
+            module = parse(path.read_bytes().decode("utf-8", "replace"))
+        except ValueError as error:
+            unread.append({"file": file, "reason": str(error)})
             continue
-        seen: collections.Counter[str] = collections.Counter()
-        for definition in found:
-            seen[definition.name] += 1
-            number = seen[definition.name]
+        for definition in definitions(module, plain=False):
+            number = definition.number
             key = f"{file[:-3]}::{definition.name}" + (f"#{number}" if number > 1 else "")
             job = {
                 "key": key,
@@ -40,12 +39,13 @@ def prepare(corpus: Path, work: Path) -> None:
                 "kind": path.parent.name,
                 "name": definition.name,
                 "methods": definition.methods,
+                "trusted": True,
             }
             place = key.replace("/", "__").replace("::", "___")
-            for side in ("old", "new"):
+            for side, text in (("old", definition.old), ("new", definition.compat)):
                 source = work / "sources" / side / f"{place}.py"
                 source.parent.mkdir(parents=True, exist_ok=True)
-                source.write_text(getattr(definition, side), encoding="utf-8")
+                source.write_text(text, encoding="utf-8")
             job["source"] = str(work / "sources" / "old" / f"{place}.py")
             job["place"] = place
             jobs.append(job)
@@ -81,10 +81,21 @@ def choose(work: Path) -> None:
     print(f"{len(jobs)} definitions run on an old side; {bound} more need a package bound to it")
 
 
+def _migrate(*folders: Path) -> None:
+    from .migrate import migrate  # needs libcst
+
+    migrate(*folders)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("command", choices=("prepare", "choose", "report"))
+    parser.add_argument("command", choices=("prepare", "choose", "migrate", "report"))
     parser.add_argument("folders", nargs="+", type=Path)
     args = parser.parse_args()
-    commands: dict[str, Any] = {"prepare": prepare, "choose": choose, "report": report}
+    commands: dict[str, Any] = {
+        "prepare": prepare,
+        "choose": choose,
+        "migrate": _migrate,
+        "report": report,
+    }
     commands[args.command](*args.folders)

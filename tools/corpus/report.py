@@ -14,7 +14,7 @@ Result = dict[str, Any]
 # Why a definition does not run, by the message; the first pattern that matches.
 REASONS = (
     (r"No module named|relative import|compat\.keras2 has no (src|engine)", "{missing}"),
-    (r"process ended|more than \d+ seconds", "takes too long, or ends the process"),
+    (r"process ended|more time than is given", "takes too long, or ends the process"),
     (r"depends on values|data-dependent output", "the shape of a result depends on values"),
     (r"TracerBool|Data-dependent branching|as a Python `?bool", "Python's `if` on a tensor"),
     (

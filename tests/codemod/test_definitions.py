@@ -1,14 +1,9 @@
-"""The tool of `nox -s corpus`: what it takes for a loss, what it cuts out, what it compares."""
-
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
+"""`migrate --verify` and `nox -s corpus`: what they take for a loss, cut out, and compare."""
 
 import numpy as np
 import pytest
 
-TOOL = Path(__file__).parent.parent / "tools/corpus"
+from portable_losses.codemod.verify import calls, definitions
 
 SOURCE = """
 import os
@@ -43,18 +38,9 @@ class Reader:
 """
 
 
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"corpus_{name}", TOOL / f"{name}.py")
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    path = tmp_path_factory.mktemp("corpus") / "old.py"
-    path.write_text(SOURCE, encoding="utf-8")
-    return {d.name: d for d in load("definitions").definitions(path)}
+def found():
+    return {d.name: d for d in definitions.definitions(definitions.parse(SOURCE))}
 
 
 def test_losses_are_found_and_programs_are_not(found):
@@ -70,8 +56,8 @@ def test_a_definition_comes_with_what_it_needs(found):
 
 
 def test_imports_go_through_compat(found):
-    assert 'K = _compat("K", "")' in found["dice_loss"].new.replace("'", '"')
-    source = found["Square"].new.replace("'", '"')
+    assert 'K = _compat("K", "")' in found["dice_loss"].compat.replace("'", '"')
+    source = found["Square"].compat.replace("'", '"')
     assert 'tf = _compat("tf1", "")' in source
     assert 'Base = _compat("keras2", "losses.Loss")' in source
     assert "import" not in source
@@ -93,11 +79,11 @@ def test_imports_go_through_compat(found):
     ],
 )
 def test_places(old, place):
-    assert load("definitions")._place(old) == place
+    assert definitions._place(old) == place
 
 
 def test_other_numbers_are_seen():
-    differ = load("calls").differ
+    differ = calls.differ
     assert differ([np.float32(1.0)], [np.float32(1.00001)]) is None
     assert "expected 1" in differ([np.float32(1.001)], [np.float32(1.0)])
     assert "shape" in differ([np.zeros(2)], [np.zeros(3)])
@@ -107,7 +93,6 @@ def test_other_numbers_are_seen():
 
 
 def test_a_record_comes_back(tmp_path):
-    calls = load("calls")
     plan = {"name": "loss", "construct": [], "call": {"positional": [], "named": {}}}
     calls.save(tmp_path / "r.npz", plan, output=[np.arange(3), np.eye(2)], weight=[])
     again, arrays = calls.read(tmp_path / "r.npz")

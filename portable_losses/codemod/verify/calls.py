@@ -3,24 +3,34 @@
 Runs on Python 3.7 too. A plan is plain data: arrays are kept beside it and named by position.
 """
 
+from __future__ import annotations
+
 import itertools
 import json
 import linecache
 import re
 import sys
 import types
+from typing import Any, Callable  # noqa: UP035
 
 import numpy as np
+
+from . import guard
+from .guard import NotAvailable as NotAvailable
 
 _NUMBERS = itertools.count()
 
 
-def load(source, given=None):
-    """The names of the module that the file `source` holds."""
+def load(job: Any, given: Any = None) -> dict[str, Any]:
+    """The names of the module that the file `job["source"]` holds; guarded unless the job says
+    `"trusted"`."""
+    source = job["source"]
     # Where tracers look for the names of a function; they keep what they once found by its name.
     module = types.ModuleType(f"corpus_definition_{next(_NUMBERS)}")
     sys.modules[module.__name__] = module
     names = vars(module)
+    if not job.get("trusted"):
+        names.update(guard.namespace())
     names.update(given or {})
     with open(source) as file:
         text = file.read()
@@ -29,13 +39,13 @@ def load(source, given=None):
     return names
 
 
-def bind(plan, names, tensors, constants):
+def bind(plan: Any, names: Any, tensors: Any, constants: Any) -> tuple[Any, Any, Any]:
     """The callable of the plan and its arguments."""
     positional, named = decode(plan["call"], tensors, constants)
     return made(plan, names, tensors, constants), positional, named
 
 
-def made(plan, names, tensors, constants):
+def made(plan: Any, names: Any, tensors: Any, constants: Any) -> Any:
     """The callable of the plan: the definition, or what it constructs."""
     target = names[plan["name"]]
     for given in plan["construct"]:
@@ -44,7 +54,7 @@ def made(plan, names, tensors, constants):
     return getattr(target, plan["method"]) if plan["method"] else target
 
 
-def encode(value, tensors, constants, as_tensor):
+def encode(value: Any, tensors: Any, constants: Any, as_tensor: bool) -> dict[str, Any]:
     """`value` as plain data; its arrays go to `tensors` or to `constants`."""
     if isinstance(value, (list, tuple)):
         return {"list": [encode(v, tensors, constants, as_tensor) for v in value]}
@@ -57,8 +67,8 @@ def encode(value, tensors, constants, as_tensor):
     return {"value": value}
 
 
-def decode(given, tensors, constants):
-    def one(code):
+def decode(given: Any, tensors: Any, constants: Any) -> tuple[list[Any], dict[str, Any]]:
+    def one(code: Any) -> Any:
         if "list" in code:
             return [one(c) for c in code["list"]]
         if "tensor" in code:
@@ -70,19 +80,19 @@ def decode(given, tensors, constants):
     return [one(c) for c in given["positional"]], {k: one(c) for k, c in given["named"].items()}
 
 
-def save(path, plan, **arrays):
+def save(path: Any, plan: Any, **arrays: Any) -> None:
     """Write a record; each of `arrays` is a list."""
-    flat = {"plan": np.array(json.dumps(plan))}
+    flat: dict[str, Any] = {"plan": np.array(json.dumps(plan))}
     for name, values in arrays.items():
         for i, value in enumerate(values):
             flat[f"{name}_{i}"] = value
     np.savez(path, **flat)
 
 
-def read(path):
+def read(path: Any) -> tuple[Any, dict[str, Any]]:
     """Plan and lists of arrays of a record."""
     with np.load(path) as file:
-        arrays = {}
+        arrays: dict[str, Any] = {}
         for key in file.files:
             if key != "plan":
                 name, i = key.rsplit("_", 1)
@@ -91,7 +101,7 @@ def read(path):
     return plan, {n: [values[i] for i in sorted(values)] for n, values in arrays.items()}
 
 
-def differ(found, expected, rtol=1e-4, atol=1e-6):
+def differ(found: Any, expected: Any, rtol: float = 1e-4, atol: float = 1e-6) -> str | None:
     """None, or a sentence: what differs between two lists of arrays."""
     if len(found) != len(expected):
         return f"{len(found)} results where {len(expected)} were expected"
@@ -111,7 +121,34 @@ def differ(found, expected, rtol=1e-4, atol=1e-6):
     return None
 
 
-def graph_results(tf, plan, names, arrays, constants, weights=None, steps=2):
+def stateful(
+    plan: Any, names: Any, tensors: Any, constants: Any, arrays: Callable[[Any], Any], weights: Any
+) -> tuple[list[Any], Any]:
+    """A metric: two updates, result, reset, an update, result. A layer: two calls in training,
+    what it added as losses, and its weights. Also the layer's weights before the two calls; they
+    are `weights` unless that is None."""
+    target, positional, named = bind(plan, names, tensors, constants)
+    if plan["kind"] == "metric":
+        target.update_state(*positional, **named)
+        target.update_state(*positional, **named)
+        output = arrays(target.result())
+        reset = "reset_states" if "reset_states" in vars(type(target)) else "reset_state"
+        getattr(target, reset)()
+        target.update_state(*positional, **named)
+        return output + arrays(target.result()), []
+    target(*positional, **named)
+    if weights is None:
+        weights = target.get_weights()
+    target.set_weights(weights)
+    output = []
+    for _ in range(2):
+        output += arrays(target(*positional, **named))
+    return output + arrays(list(target.losses)) + target.get_weights(), weights
+
+
+def graph_results(
+    tf: Any, plan: Any, names: Any, arrays: Any, constants: Any, weights: Any = None, steps: int = 2
+) -> tuple[list[Any], list[Any], list[Any]]:
     """Results and gradients of a definition in graph mode, by TF1's interface: TensorFlow 1.15's
     or compat's. Each fetch is run on its own, in order, `steps` times over, so that an update is
     seen and never races with a read. Also gives the variables' values before the first step."""
@@ -148,7 +185,7 @@ def graph_results(tf, plan, names, arrays, constants, weights=None, steps=2):
     return found, gradients, before
 
 
-def _fetches(result):
+def _fetches(result: Any) -> list[Any]:
     if isinstance(result, dict):
         result = [result[k] for k in sorted(result)]
     if isinstance(result, (list, tuple)):
@@ -158,7 +195,7 @@ def _fetches(result):
     return [result]
 
 
-def _slopes(tf, fetches, by):
+def _slopes(tf: Any, fetches: Any, by: Any) -> list[Any]:
     first = fetches[0]
     if not by or not hasattr(first, "dtype") or not hasattr(first, "graph"):
         return []
@@ -168,7 +205,7 @@ def _slopes(tf, fetches, by):
     return [tf.zeros_like(x) if s is None else tf.convert_to_tensor(s) for s, x in zip(slopes, by)]  # noqa: B905
 
 
-def told(error):
+def told(error: BaseException) -> str:
     """The line of an error that says what happened: where the first one only leads in, the last."""
     plain = re.sub("\x1b\\[[0-9;]*m", "", str(error))
     lines = [line.strip() for line in plain.splitlines() if line.strip()] or ["no message"]

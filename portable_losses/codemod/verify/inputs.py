@@ -1,19 +1,22 @@
 """Guess what a definition can be called with, from the names of its arguments.
 
 Runs on Python 3.7 too. `schemes` gives consistent batches, one after another; `guess` fills a
-signature from one of them. What runs first on the old side is recorded, so a bad guess costs a
+signature from one of them. What runs first with the old code is recorded, so a bad guess costs a
 definition, never a wrong comparison.
 """
 
+from __future__ import annotations
+
 import inspect
 import re
+from typing import Any
 
 import numpy as np
 
 N, C, D = 6, 5, 4  # samples, classes, features
 
 # What an argument is, by its name without underscores; the first pattern that matches.
-ROLES = [
+_ROLES = [
     ("true", r"^y?true|ytruth|yactual|^gts?$|groundtruth|^y$|^yt$|^target|hmtrue|^real$|^actual"),
     ("true", r"^ground|^reference|^truth|^masktrue|^obs"),
     ("pred", r"ypred|yprob|yhat|^pred|^prs?$|^p$|^output$|^outputs$|^probas?$|hmpred|^fake$|^yp$"),
@@ -30,9 +33,9 @@ ROLES = [
     ("mask", r"mask$"),
     ("batchindex", r"^batchindex$"),
 ]
-ROLES = [(role, re.compile(pattern)) for role, pattern in ROLES]
+ROLES = [(role, re.compile(pattern)) for role, pattern in _ROLES]
 
-NUMBERS = [
+_NUMBERS: list[tuple[str, Any]] = [
     (r"num.*class|n.*class|class.*num|nclass|numcls|classes$|numout|numlabel|^units$|^c$|^k$", C),
     (r"featdim|featuredim|embedding(size|dim)|nrof.*feat|numdim|dim$|lenfeat|^d$", D),
     (r"batchsize|^n$|^batch$", N),
@@ -53,26 +56,26 @@ NUMBERS = [
     (r"mode", "all"),
     (r"size", 3),
 ]
-NUMBERS = [(re.compile(pattern), value) for pattern, value in NUMBERS]
+NUMBERS = [(re.compile(pattern), value) for pattern, value in _NUMBERS]
 VARIANTS = ("each", "one", "dict")
 VECTORS = re.compile(r"weight|freq|priors?|alpha_?s|class_?w|pos|per_?class|counts", re.IGNORECASE)
 
 
-def schemes(hint):
+def schemes(hint: str) -> list[tuple[str, Any]]:
     """Named batches by role, the likeliest for a definition called `hint` first."""
     random = np.random.RandomState(0)
 
-    def softmax(*shape):
+    def softmax(*shape: int) -> Any:
         e = np.exp(random.normal(size=shape))
         return (e / e.sum(-1, keepdims=True)).astype("float32")
 
-    def normal(*shape):
+    def normal(*shape: int) -> Any:
         return random.normal(size=shape).astype("float32")
 
-    def bits(*shape):
+    def bits(*shape: int) -> Any:
         return (random.uniform(size=shape) > 0.5).astype("float32")
 
-    def inside(*shape):
+    def inside(*shape: int) -> Any:
         return random.uniform(0.05, 0.95, size=shape).astype("float32")
 
     ids = np.array([0, 1, 1, 3, 4, 0], "int32")
@@ -160,14 +163,14 @@ HINTS = [
 ]
 
 
-def _merge(*given):
-    found = {}
+def _merge(*given: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for one in given:
         found.update(one)
     return found
 
 
-def role(name):
+def role(name: str) -> str | None:
     """What the argument `name` stands for, or None."""
     plain = name.lower().replace("_", "")
     for found, pattern in ROLES:
@@ -176,7 +179,7 @@ def role(name):
     return None
 
 
-def number(name, vectors):
+def number(name: str, vectors: str) -> Any:
     """A plausible number; where there may be one for each class, by the variant `vectors`."""
     if VECTORS.search(name):
         each = np.linspace(0.5, 1.5, C).astype("float32")
@@ -188,16 +191,16 @@ def number(name, vectors):
     return 0.5
 
 
-def parameters(function):
+def parameters(function: Any) -> tuple[list[str], list[str]]:
     """What `function` requires: names, and which of them go by keyword only."""
-    found = inspect.signature(function).parameters.values()
-    found = [p for p in found if p.default is p.empty and p.name not in ("self", "training")]
+    every = inspect.signature(function).parameters.values()
+    found = [p for p in every if p.default is p.empty and p.name not in ("self", "training")]
     return [p.name for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)], [
         p.name for p in found if p.kind == p.KEYWORD_ONLY
     ]
 
 
-def roles(names, pair=True):
+def roles(names: list[str], pair: bool = True) -> dict[str, Any]:
     """The role of each argument; None is a number.
 
     Two arguments called nothing known, where no other is a tensor, are taken for a pair.

@@ -6,11 +6,14 @@ through others. Statements that only do something (training, printing) are never
 
 import ast
 import builtins
+import collections
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+
+from portable_losses.codemod._python2 import to_python3
+from portable_losses.codemod.verify.plain import is_plain
 
 NAME = re.compile(
     r"loss|metric|dice|iou|jaccard|tversky|focal|entropy|accuracy|precision|recall|f1|f2|fbeta|auc"
@@ -24,64 +27,95 @@ CALLS = ("__call__", "call", "loss", "compute_loss", "forward", "compute")
 # Whole programs: they have such names too, and load images or train.
 PROGRAM = re.compile(r"^_?(test|main|train|load|read|plot|evaluate|get_.*(batch|data|model))")
 FRAMEWORKS = ("tensorflow", "keras")
-PRIVATE = ("tensorflow.python", "keras.engine", "keras.src")
+Named = ast.FunctionDef | ast.ClassDef
 
 
 @dataclass(frozen=True)
 class Definition:
-    """A definition of a file: its name, whether a class, and its source for either side."""
+    """A definition of a file: its name, the how many-th of that name, whether a class, the line,
+    its source with old imports and with imports that go through compat, and the first and last
+    lines of all that this source holds."""
 
     name: str
+    number: int
     is_class: bool
     methods: tuple[str, ...]
+    line: int
     old: str
-    new: str
+    compat: str
+    spans: tuple[tuple[int, int], ...]
 
 
-def parse(path: Path) -> ast.Module:
-    """The file's syntax tree; Python 2 is read as Python 3 where this Python still can."""
-    text = path.read_bytes().decode("utf-8", "replace").lstrip("\ufeff").replace("\r\n", "\n")
+def parse(text: str) -> ast.Module:
+    """The syntax tree; Python 2 is read as Python 3 where there is a converter.
+
+    Raises:
+        ValueError: if it is neither, of which SyntaxError is one.
+    """
+    text = text.lstrip("\ufeff").replace("\r\n", "\n")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             return ast.parse(text)
         except SyntaxError:
-            try:
-                from lib2to3 import refactor
-            except ImportError:  # from Python 3.13 on
-                raise
-            fixes = [f"lib2to3.fixes.fix_{name}" for name in ("print", "xrange", "except", "dict")]
-            tool = refactor.RefactoringTool(fixes)
-            try:
-                return ast.parse(str(tool.refactor_string(text + "\n", "")))
-            except Exception as error:
-                raise SyntaxError(str(error)) from error
+            return ast.parse(to_python3(text))
 
 
-def definitions(path: Path) -> Iterator[Definition]:
-    """Every loss and metric at the top of the file."""
-    module = parse(path)
+def definitions(module: ast.Module, plain: bool = True) -> Iterator[Definition]:
+    """Every loss and metric at the top of the module; of what they need, the plain statements
+    alone, unless told to take others too."""
     table = _names(module)
-    for node in module.body:
-        if isinstance(node, ast.ClassDef):
-            methods = _loss_methods(node)
-            taken = bool(methods)
-        elif isinstance(node, ast.FunctionDef):
-            methods, taken = (), _is_loss(node)
-        else:
-            continue
-        if not taken:
+    for node, number in _numbered(module):
+        methods = _loss_methods(node) if isinstance(node, ast.ClassDef) else ()
+        if not (methods if isinstance(node, ast.ClassDef) else _is_loss(node)):
             continue
         needed = _needed(module, node, table)
         if not any(_uses_framework(statement) for statement in needed):
             continue  # NumPy alone
         yield Definition(
             node.name,
+            number,
             isinstance(node, ast.ClassDef),
             methods,
-            "\n".join(_lenient(s, ast.unparse(s)) for s in needed) + "\n",
-            "\n".join(_lenient(s, *_redirected(s)) for s in needed) + "\n",
+            node.lineno,
+            _text(needed, plain, lambda s: [ast.unparse(s)]),
+            _text(needed, plain, _redirected),
+            tuple((statement.lineno, statement.end_lineno or 0) for statement in needed),
         )
+
+
+def cut(module: ast.Module, name: str, number: int, plain: bool = True) -> str | None:
+    """The `number`-th definition of that name with what it needs, as it is; None if there is
+    none."""
+    for node, count in _numbered(module):
+        if (node.name, count) == (name, number):
+            needed = _needed(module, node, _names(module))
+            return _text(needed, plain, lambda s: [ast.unparse(s)])
+    return None
+
+
+def _numbered(module: ast.Module) -> Iterator[tuple[Named, int]]:
+    seen: collections.Counter[str] = collections.Counter()
+    for node in module.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            seen[node.name] += 1
+            yield node, seen[node.name]
+
+
+def _text(needed: list[ast.stmt], plain: bool, lines: Callable[[ast.stmt], list[str]]) -> str:
+    found = []
+    for statement in needed:
+        if plain and not is_plain(statement):
+            names = _bound(statement)
+            if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
+                stored = [n for n in ast.walk(statement) if isinstance(n, ast.Name)]
+                names = {n.id for n in stored if isinstance(n.ctx, ast.Store)}  # not of `K.x = f`
+            found += [
+                f"{name} = _not_computed({name!r}, {statement.lineno})" for name in sorted(names)
+            ]
+        else:
+            found.append(_lenient(statement, *lines(statement)))
+    return "\n".join(found) + "\n"
 
 
 def _is_loss(node: ast.FunctionDef) -> bool:
@@ -134,9 +168,11 @@ def _used(statement: ast.stmt) -> set[str]:
     return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
 
 
-def _needed(module: ast.Module, node: ast.stmt, table: dict[str, list[ast.stmt]]) -> list[ast.stmt]:
+def _needed(module: ast.Module, node: Named, table: dict[str, list[ast.stmt]]) -> list[ast.stmt]:
     """`node` and what it needs, in the module's order."""
-    taken, names, todo = {id(node)}, set(), [node]
+    taken = {id(node)}
+    todo: list[ast.stmt] = [node]
+    names: set[str] = set()
     while todo:
         for name in _used(todo.pop()) - names:
             names.add(name)
@@ -182,7 +218,7 @@ def _redirected(statement: ast.stmt) -> list[str]:
 
 
 class _Redirect(ast.NodeTransformer):
-    """`import tensorflow as tf` becomes `tf = _compat("tf1", "")`, and so on; `run.py` has
+    """`import tensorflow as tf` becomes `tf = _compat("tf1", "")`, and so on; `replay` has
     `_compat`, which gives what the import statement would."""
 
     def visit_Import(self, node: ast.Import) -> list[ast.stmt]:

@@ -1,0 +1,66 @@
+"""What `portable-losses migrate` makes of the files, and the jobs that prove it."""
+
+import ast
+import collections
+from pathlib import Path
+from typing import Any
+
+from portable_losses.codemod import ParseError, Result, rewrite
+from portable_losses.codemod._python2 import to_python3
+from portable_losses.codemod._result import NOTE, STOP
+from portable_losses.codemod.verify.definitions import Definition, cut, definitions, parse
+
+from .results import read, write
+
+
+def migrate(corpus: Path, work: Path) -> None:
+    """Rewrite every file; a job for each rewritten definition whose old form runs somewhere."""
+    jobs = {job["key"]: job for job in read(work / "jobs_new.json")}
+    of_file = collections.defaultdict(list)
+    for job in read(work / "jobs.json"):
+        of_file[job["file"]].append(job)
+    rows, todo = [], []
+    for path in sorted(corpus.rglob("*.py")):
+        file = str(path.relative_to(corpus))
+        text = path.read_bytes().decode("utf-8", "replace").lstrip("\ufeff")
+        row: dict[str, Any] = {"file": file, "definitions": {}}
+        rows.append(row)
+        try:
+            result = _rewritten(text)
+            row["again"] = rewrite(result.source).changed
+        except ValueError as error:
+            row["unread"] = str(error)
+            continue
+        except Exception as error:
+            row["crash"] = f"{type(error).__name__}: {error}"
+            continue
+        row["stops"] = sum(finding.severity == STOP for finding in result.findings)
+        before, after = definitions(parse(text), plain=False), parse(result.source)
+        for job, definition in zip(of_file[file], before, strict=True):
+            row["definitions"][job["key"]] = _word(definition, result)
+            source = cut(after, definition.name, definition.number)
+            if source is not None and job["key"] in jobs:
+                place = work / "sources" / "rewritten" / f"{job['place']}.py"
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_text(source, encoding="utf-8")
+                todo.append(jobs[job["key"]] | {"source": str(place), "trusted": False})
+    write(work / "migrated.json", rows)
+    write(work / "jobs_rewritten.json", todo)
+    print(f"{len(rows)} files; {len(todo)} rewritten definitions to compare")
+
+
+def _word(definition: Definition, result: Result) -> str:
+    """What became of a definition with all that it needs: the worst of it."""
+    lines = [finding.line for finding in result.findings if finding.severity != NOTE]
+    if any(first <= line <= last for line in lines for first, last in definition.spans):
+        return "flagged"
+    names = {node.name for node in ast.parse(definition.old).body if hasattr(node, "name")}
+    words = {result.definitions.get(name) for name in names}
+    return next((word for word in ("compat", "native") if word in words), "unchanged")
+
+
+def _rewritten(text: str) -> Result:
+    try:
+        return rewrite(text)
+    except ParseError:
+        return rewrite(to_python3(text))
