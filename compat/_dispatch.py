@@ -62,19 +62,22 @@ class _Mode:
     creator: Callable[[], Deferred | None] = staticmethod(lambda: None)
     computing: int = 0
     generator: Any = None
+    padded: bool = True  # whether what is computed now may come from a `tf.unique` that pads
 
 
 mode = _Mode()
 
 
 @contextlib.contextmanager
-def computing() -> Iterator[None]:
+def computing(padded: bool = True) -> Iterator[None]:
     """Within it old functions compute at once: their arguments are tensors."""
+    before, mode.padded = mode.padded, padded
     mode.computing += 1
     try:
         yield
     finally:
         mode.computing -= 1
+        mode.padded = before
 
 
 @contextlib.contextmanager

@@ -98,6 +98,9 @@ class Computed(Operation):
     def compute(self, frame: Any) -> list[Any]:
         return frame.call(self)
 
+    def padded_at(self, index: int) -> bool:
+        return index != 1 if self.old_name in PADDED else self.padded
+
     def constants(self) -> list[Any]:
         """The values, of an operation whose arguments are all known."""
         if self._constants is None:

@@ -217,6 +217,11 @@ class Operation:
             require_same_graph(graph, node)
         self.control_inputs: list[Operation] = [*graph.control, *control]
         self.block = graph.block
+        # Whether `tf.unique` may have padded what comes in; a loop hands it on unseen.
+        self.padded: bool = self.block is not None or any(x.padded for x in self.inputs)
+        self.padded_ids: bool = self.block is not None or any(
+            x.padded and not x.dtype.is_floating for x in self.inputs
+        )
         self.index = len(graph.operations)
         self.outputs: list[Node] = []
         if name and name.endswith("/"):
@@ -227,6 +232,10 @@ class Operation:
 
     def compute(self, frame: Any) -> list[Any]:
         raise NotImplementedError
+
+    def padded_at(self, index: int) -> bool:
+        """Whether an output may hold what `tf.unique` pads with."""
+        return self.padded
 
     def give(self, views: Any, dtype: str | None = None) -> "Tensor":
         """One more output, of which `views` are known, or its dtype alone."""
@@ -267,6 +276,10 @@ class Node(Deferred):
     index: int = 0
     views: Any = None
     unshaped: str = "float32"  # the dtype, where `views` are not known
+
+    @property
+    def padded(self) -> bool:
+        return self.op.padded_at(self.index)
 
     @property
     def graph(self) -> Graph:

@@ -194,24 +194,34 @@ def _first_seen(x: Any) -> tuple[Any, Any, Any]:
     if "int" in dtype_of(x) and dtype_of(x) not in ("int32", "int64"):
         x = ops.cast(x, "int32")
     n = x.shape[0] if x.shape[0] is not None else ops.shape(x)[0]
+    places = ops.arange(n, dtype="int32")
+    own_first = _first_like(x, places)
+    is_first = ops.equal(own_first, places)
+    index = _backend.take_rows(ops.cumsum(ops.cast(is_first, "int32")) - 1, own_first)
+    none = ops.zeros_like(own_first)
+    index = ops.cast(index, "int32")
+    count = _backend.with_rows_added(none, index, ops.ones_like(index))
+    # The row of each distinct value; where padded, row 0.
+    rows = _backend.with_rows_added(none, index, ops.where(is_first, places, none))
+    distinct = _backend.take_rows(x, rows)
+    if "int" in dtype_of(x):
+        distinct = ops.where(count > 0, distinct, ops.full_like(distinct, NO_ID))
+    return distinct, index, count
+
+
+def _first_like(x: Any, places: Any) -> Any:
+    """The place of the first entry that is equal to each."""
+    if isinstance(x.shape[0], int) and x.shape[0] <= 1_024:  # all pairs, sooner than a sort
+        same = ops.equal(ops.expand_dims(x, 1), ops.expand_dims(x, 0))
+        first = ops.amin(ops.where(same, places, ops.full_like(places, x.shape[0])), axis=1)
+        return ops.minimum(first, places)  # what is not a number is like nothing
     order = ops.cast(ops.argsort(x), "int32")
     ordered = ops.take(x, order, axis=0)
     new = ops.cast(ops.not_equal(ordered[1:], ordered[:-1]), "int32")
     group = ops.concatenate([ops.zeros_like(order[:1]), ops.cumsum(new)], axis=0)
+    n = ops.shape(x)[0]
     first = -ops.segment_max(-order, group, num_segments=n)
-    own_first = ops.segment_sum(ops.take(first, group, axis=0), order, num_segments=n)
-    is_first = ops.equal(own_first, ops.arange(n, dtype="int32"))
-    place = ops.cumsum(ops.cast(is_first, "int32")) - 1
-    index = ops.cast(ops.take(place, own_first, axis=0), "int32")
-    ones = ops.ones_like(index)
-    count = ops.cast(ops.segment_sum(ones, index, num_segments=n), "int32")
-    # The row of each distinct value; where padded, row 0.
-    rows = ops.where(is_first, ops.arange(n, dtype="int32"), ops.zeros_like(index))
-    rows = ops.cast(ops.segment_sum(rows, index, num_segments=n), "int32")
-    distinct = ops.take(x, rows, axis=0)
-    if "int" in dtype_of(x):
-        distinct = ops.where(count > 0, distinct, ops.full_like(distinct, NO_ID))
-    return distinct, index, count
+    return ops.segment_sum(ops.take(first, group, axis=0), order, num_segments=n)
 
 
 def _unique(x: Any, out_idx: Any) -> tuple[Any, Any, Any]:

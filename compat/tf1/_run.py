@@ -169,7 +169,7 @@ class Frame:
 
     def compute(self, op: Operation) -> None:
         try:
-            with computing():
+            with computing(op.padded_ids):
                 results = op.compute(self)
         except Exception as error:
             if not getattr(error, "_tf1", False):
@@ -259,7 +259,7 @@ def is_known(value: Any) -> bool:
 
 
 class Values:
-    """The variables of a session during a run: values in, values out."""
+    """The variables of a session during a run, as the session keeps them."""
 
     def __init__(self, values: dict[Any, Any]):
         self.values = values
@@ -267,20 +267,22 @@ class Values:
     def has(self, variable: Any) -> bool:
         return variable in self.values
 
-    def read(self, variable: Any) -> Any:
+    def _kept(self, variable: Any) -> Any:
         if variable not in self.values:
             raise variable.uninitialized()
         return self.values[variable]
 
+    def read(self, variable: Any) -> Any:
+        return _backend.value_of(self._kept(variable))
+
     def take_rows(self, variable: Any, rows: Any) -> Any:
-        return take_rows(self.read(variable), rows)
+        return take_rows(self._kept(variable), rows)
 
     def write(self, variable: Any, value: Any) -> None:
-        self.values[variable] = value
+        self.values[variable] = _backend.with_value(self.values.get(variable), value)
 
     def add_rows(self, variable: Any, rows: Any, values: Any) -> None:
-        table = self.read(variable)
-        self.values[variable] = _backend.with_rows_added(table, rows, values)
+        self.values[variable] = _backend.with_rows(self._kept(variable), rows, values)
 
 
 def take_rows(table: Any, rows: Any) -> Any:
@@ -299,7 +301,8 @@ def take_rows(table: Any, rows: Any) -> Any:
         if wrong.size:
             raise InvalidArgumentError(f"The index {wrong[0]} is not in [0, {table.shape[0]}).")
     found = _backend.take_rows(table, flat)
-    if seen is None and "float" in str(keras.backend.standardize_dtype(found.dtype)):
+    checked = seen is not None or _backend.CHECKS_ROWS
+    if not checked and "float" in str(keras.backend.standardize_dtype(found.dtype)):
         valid = keras.ops.logical_and(flat >= 0, flat < table.shape[0])
         valid = keras.ops.reshape(valid, (-1,) + (1,) * (len(table.shape) - 1))
         found = keras.ops.where(valid, found, float("nan"))

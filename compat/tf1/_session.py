@@ -22,20 +22,23 @@ from ._variables import Captured, Variable, assign
 
 
 class Program:
-    """A plan as a function of tensors, compiled where the backend compiles."""
+    """A plan as a function of tensors of one kind, compiled where the backend compiles."""
 
     def __init__(self, plan: Plan, fetches: list[Any], fed: list[Node], reads: list[Any]):
-        self.plan, self.fetches, self.fed, self.reads = plan, fetches, fed, reads
+        self.plan, self.fetches, self.fed = plan, fetches, fed
+        # Those whose values are the session's own, and come back changed; and the others.
+        self.held = [v for v in reads if v in plan.written and not isinstance(v, Captured)]
+        self.reads = [v for v in reads if v not in self.held]
         # Which results are known without a run: they pass by the compiler.
         self.constant: dict[int, Any] = {}
         self.messages: list[str] = []  # of tf.Print
         self.shows_padding = _shows_padding(plan, fetches)
         self.run = _backend.compiled(self._run, (_dispatch.DependsOnValues,))
 
-    def _run(self, values: list[Any], given: list[Any], seeds: Any) -> Any:
-        if self.shows_padding and any(map(_backend.is_traced, [*values, *given])):
+    def _run(self, held: list[Any], values: list[Any], given: list[Any], seeds: Any) -> Any:
+        if self.shows_padding and _backend.tracing():
             raise _dispatch.DependsOnValues("The number of distinct values is not known.")
-        store = Values(dict(zip(self.reads, values, strict=True)))
+        store = Values(dict(zip([*self.held, *self.reads], [*held, *values], strict=True)))
         frame = Frame(store, dict(zip(self.fed, given, strict=True)))
         places = {op: i for i, op in enumerate(self.plan.random)}
         frame.seeds = lambda op: RunSeed(seeds[places[op]])
@@ -49,7 +52,30 @@ class Program:
             results.append(keras.ops.convert_to_tensor(value))
         self.messages = [message for message, _ in frame.shown]
         written = [store.values.get(v) for v in self.plan.written]
-        return results, written, [values for _, values in frame.shown]
+        return (results, [values for _, values in frame.shown]), written
+
+
+class Request:
+    """What is fetched and fed by one call of `run`, made out once for all calls like it."""
+
+    def __init__(self, structure: Any, asked: list[Any], fed: list[Node], plan: Plan):
+        self.structure, self.fed, self.plan = structure, fed, plan
+        self.nodes = [x for x in asked if isinstance(x, Node)]
+        self.key = tuple(asked), tuple(fed)
+        self.accepts: list[set[Any]] = [set() for _ in fed]  # kinds of arrays that were checked
+        self.programs: dict[Any, Program] = {}  # by the kinds of what is fed
+        self.known = -1  # how many variables had a value when the programs were chosen
+
+    def results(self, found: list[Any]) -> Any:
+        """What was found, in the structure of the fetches; None for an operation."""
+        rest = iter(found)
+
+        def result(x: Any) -> Any:
+            if isinstance(x, Node):
+                return next(rest)
+            return None if isinstance(x, Operation) else _as_numpy(x)
+
+        return _infer.replace(self.structure, result)
 
 
 def _shows_padding(plan: Plan, fetches: list[Any]) -> bool:
@@ -82,6 +108,7 @@ class Session:
         seed = self.graph.seed
         self._generator = np.random.default_rng(seed)
         self._draws: Counter[Operation] = Counter()
+        self._requests: dict[Any, Request] = {}
         self._closed = False
 
     def run(
@@ -90,18 +117,40 @@ class Session:
         """The values of `fetches`, in their structure; None for an operation."""
         if self._closed:
             raise RuntimeError("Attempted to use a closed Session.")
-        structure = _infer.replace(fetches, self._element)
-        leaves = _infer.leaves_of(structure)
-        nodes = [x for x in leaves if isinstance(x, Node)]
-        fed = self._feeds(feed_dict or {})
-        found = iter(self._compute(leaves, nodes, fed))
+        feed = feed_dict or {}
+        request = self._request(fetches, feed)
+        given = [
+            value
+            if type(value) is np.ndarray and (value.dtype, value.shape) in accepted
+            else _fed(node, value, accepted)
+            for node, value, accepted in zip(
+                request.fed, feed.values(), request.accepts, strict=True
+            )
+        ]
+        return request.results(self._compute(request, given))
 
-        def result(x: Any) -> Any:
-            if isinstance(x, Node):
-                return next(found)
-            return None if isinstance(x, Operation) else _as_numpy(x)
-
-        return _infer.replace(structure, result)
+    def _request(self, fetches: Any, feed: dict[Any, Any]) -> Request:
+        kind = type(fetches)
+        key: Any = (kind, tuple(fetches) if kind in (list, tuple) else fetches, tuple(feed))
+        try:
+            found = self._requests.get(key)
+        except TypeError:  # fetches in lists within lists, or in a dict
+            key, found = None, None
+        if found is None:
+            structure = _infer.replace(fetches, self._element)
+            leaves = _infer.leaves_of(structure)
+            asked = [x for x in leaves if isinstance(x, Node | Operation)]
+            fed = [self._fed_node(x) for x in feed]
+            if len(set(fed)) < len(fed):
+                raise ValueError(f"A tensor is fed twice: {list(feed)}.")
+            plan_key = (tuple(asked), tuple(fed))
+            plan = self.graph.plans.get(plan_key)
+            if plan is None:
+                plan = self.graph.plans[plan_key] = Plan(asked, fed)
+            found = Request(structure, asked, fed, plan)
+            if key is not None and len(asked) == len(leaves):
+                self._requests[key] = found
+        return found
 
     def _element(self, x: Any) -> Any:
         """What a fetch names."""
@@ -126,46 +175,44 @@ class Session:
                 f"Fetch argument {x!r} cannot be interpreted as a Tensor. ({message})"
             ) from None
 
-    def _feeds(self, feed_dict: dict[Any, Any]) -> dict[Node, Any]:
-        fed: dict[Node, Any] = {}
-        for key, value in feed_dict.items():
-            try:
-                node = key if isinstance(key, Node) else self.graph.as_graph_element(key)
-                if isinstance(node, Operation) or node.graph is not self.graph:
-                    raise ValueError(f"{node!r} is not an element of this graph.")
-            except (KeyError, ValueError, TypeError) as error:
-                message = error.args[0] if error.args else error
-                raise TypeError(f"Cannot interpret feed_dict key as Tensor: {message}") from None
-            if isinstance(value, Node):
-                raise TypeError(
-                    "The value of a feed cannot be a tf.Tensor object. Acceptable feed values "
-                    "include Python scalars, strings, lists, numpy ndarrays. For reference, the "
-                    f"tensor object was {value!r} which was passed to the feed with key {key!r}."
-                )
-            fed[node] = _fed(node, value)
-        return fed
+    def _fed_node(self, key: Any) -> Node:
+        try:
+            node = key if isinstance(key, Node) else self.graph.as_graph_element(key)
+            if isinstance(node, Operation) or node.graph is not self.graph:
+                raise ValueError(f"{node!r} is not an element of this graph.")
+        except (KeyError, ValueError, TypeError) as error:
+            message = error.args[0] if error.args else error
+            raise TypeError(f"Cannot interpret feed_dict key as Tensor: {message}") from None
+        return node
 
-    def _compute(self, leaves: list[Any], nodes: list[Node], fed: dict[Node, Any]) -> list[Any]:
-        asked = [x for x in leaves if isinstance(x, Node | Operation)]
-        fed_nodes = list(fed)
-        plan_key = (tuple(asked), tuple(fed_nodes))
-        plan = self.graph.plans.get(plan_key)
-        if plan is None:
-            plan = self.graph.plans[plan_key] = Plan(asked, fed_nodes)
-        reads = [v for v in plan.variables if self._has(v)]
-        key = (plan_key, tuple(reads))
-        program = self._programs.get(key)
+    def _program(self, request: Request, given: list[Any]) -> Program:
+        if request.known != len(self._values):
+            request.known, request.programs = len(self._values), {}
+        kinds = tuple([(x.dtype, x.shape) for x in given])
+        program = request.programs.get(kinds)
         if program is None:
-            program = self._programs[key] = Program(plan, nodes, fed_nodes, reads)
-        values = [self._values[v] if v in self._values else v.keras.value for v in reads]
-        seeds = seeds_of(plan.random, self._generator, self._draws)
-        results, written, shown = program.run(values, list(fed.values()), seeds)
+            reads = [v for v in request.plan.variables if self._has(v)]
+            key = (request.key, tuple(reads), kinds)
+            program = self._programs.get(key)
+            if program is None:
+                program = Program(request.plan, request.nodes, request.fed, reads)
+                self._programs[key] = program
+            request.programs[kinds] = program
+        return program
+
+    def _compute(self, request: Request, given: list[Any]) -> list[Any]:
+        program, plan, kept = self._program(request, given), request.plan, self._values
+        held = [kept[v] for v in program.held]
+        values = [kept[v] if v in kept else v.keras.value for v in program.reads]
+        seeds: Any = seeds_of(plan.random, self._generator, self._draws) if plan.random else []
+        (results, shown), written = program.run(held, values, given, seeds)
         for variable, value in zip(plan.written, written, strict=True):
             if value is not None:
                 self._set(variable, value)
         for message, printed in zip(program.messages, shown, strict=True):
             print(message + "".join(f"[{_as_numpy(x)}]" for x in printed), file=sys.stderr)
-        return [_as_numpy(program.constant.get(i, value)) for i, value in enumerate(results)]
+        constant = program.constant
+        return [_as_numpy(constant.get(i, value)) for i, value in enumerate(results)]
 
     def _has(self, variable: Variable) -> bool:
         return isinstance(variable, Captured) or variable in self._values
@@ -174,21 +221,24 @@ class Session:
         if isinstance(variable, Captured):
             variable.keras.assign(value)
         else:
-            self._values[variable] = value
+            self._values[variable] = _backend.keep(self._values.get(variable), value)
 
     def load(self, variable: Variable, value: Any) -> None:
         """Set the value of a variable."""
         array = np.asarray(value, str(variable.dtype))
         if not variable.shape.is_compatible_with(array.shape):
             raise ValueError(f"The value of shape {array.shape} does not fit {variable!r}.")
-        self._set(variable, keras.ops.convert_to_tensor(array))
+        self._set(variable, _backend.owned(keras.ops.convert_to_tensor(array)))
 
     def value_of(self, variable: Variable) -> np.ndarray:
         """The value of a variable, as a NumPy array."""
         if not self._has(variable):
             raise variable.uninitialized()
-        held = variable.keras.value if isinstance(variable, Captured) else self._values[variable]
-        return np.asarray(keras.ops.convert_to_numpy(held))
+        if isinstance(variable, Captured):
+            value = variable.keras.value
+        else:
+            value = _backend.value_of(self._values[variable])
+        return np.array(keras.ops.convert_to_numpy(value))  # a later run must not reach it
 
     def make_callable(
         self, fetches: Any, feed_list: Any = None, accept_options: bool = False
@@ -245,8 +295,15 @@ class InteractiveSession(Session):
             _sessions.remove(self)
 
 
-def _fed(node: Node, value: Any) -> Any:
-    """The tensor of a fed value, in the node's dtype."""
+def _fed(node: Node, value: Any, accepted: set[Any]) -> Any:
+    """A fed value as an array or a tensor of the node's dtype. The kind of an array of which
+    nothing but its kind had to be checked becomes one of those `accepted`."""
+    if isinstance(value, Node):
+        raise TypeError(
+            "The value of a feed cannot be a tf.Tensor object. Acceptable feed values "
+            "include Python scalars, strings, lists, numpy ndarrays. For reference, the "
+            f"tensor object was {value!r} which was passed to the feed with key {node!r}."
+        )
     dtype = str(node.dtype)
     if keras.ops.is_tensor(value):
         array = value
@@ -269,7 +326,11 @@ def _fed(node: Node, value: Any) -> Any:
                 f"{node.name!r} was fed integers beyond {here}, in which this backend keeps "
                 f"{dtype}. Ask JAX for 64 bits: jax.config.update('jax_enable_x64', True)."
             )
-    return keras.ops.convert_to_tensor(array, dtype=here)
+    if not isinstance(array, np.ndarray) or here == "bfloat16":
+        return keras.ops.convert_to_tensor(array, dtype=here)
+    if type(value) is np.ndarray and value.dtype == here:
+        accepted.add((value.dtype, value.shape))
+    return np.asarray(array, here)
 
 
 def _as_numpy(x: Any) -> Any:

@@ -9,7 +9,7 @@ from keras import ops
 
 from portable_losses import _backend
 
-from .._dispatch import DependsOnValues
+from .._dispatch import DependsOnValues, mode
 from ._dtypes import DType, as_name
 
 
@@ -175,7 +175,7 @@ NO_ID = -(2**30)
 def without_padding(ids: Any) -> tuple[Any, Any]:
     """Ids with 0 where `NO_ID` is, and where it is; None for nowhere, as where values are seen:
     nothing is padded there. Sums and products of it still count as it; -1 does not."""
-    if seen(ids) is not None:
+    if not mode.padded or seen(ids) is not None:
         return ids, None
     absent = ids < NO_ID // 2
     return ops.where(absent, ops.zeros_like(ids), ids), absent

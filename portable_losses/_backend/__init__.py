@@ -3,7 +3,7 @@
 Each backend has a module with the same functions:
 
 * `take_rows(table, rows)`: `table[rows]`, for a table that may be a variable's own value, without
-  reading all of it;
+  reading all of it; `CHECKS_ROWS`: whether a row that is not there is an error, compiled or not;
 * `with_rows_added(table, rows, values)`: a table with `table[rows] += values`, repeated rows
   adding up; and `add_rows_in_place(value, rows, values)`, the same to a variable's own value,
   which says whether it could;
@@ -25,8 +25,14 @@ Each backend has a module with the same functions:
   function's tensors none may come from elsewhere;
 * `value_and_gradient(function, xs)`: a scalar `function(*xs)` and its gradients by the tensors
   `xs`; may be nested in another gradient;
-* `compiled(function)`: `function` of nested tensors, as a program for each choice of shapes and
-  dtypes; on PyTorch, as it is and without a gradient;
+* `compiled(function)`: `function(held, *given)` of nested tensors and NumPy arrays, which returns
+  what was found and a list of new values to hold, as a program for each choice of shapes and
+  dtypes; on PyTorch, as it is and without a gradient. `held` is a list of what `keep` gives, which
+  the program may use up: a new value, None where it was changed in place, takes its place;
+* `owned(tensor)`, `keep(before, value)`: a copy that nobody else has; what a session keeps of
+  such a value, where it kept `before`, or None;
+* `value_of(kept)`, `with_value(kept, value)`, `with_rows(kept, rows, values)`: the value of what is
+  kept; and what is kept after it is set, or after values are added to rows;
 * `at_once()`: a context in which operations on values that are known are computed, not traced;
 * `snapshot(tensor)`: the tensor, safe from later updates in place of the variable it belongs to;
 * `replicas()`: how many replicas run side by side, each on its share of the batch; gradients
@@ -64,14 +70,17 @@ def _load() -> Any:
 
 
 _module = _load()
+CHECKS_ROWS = _module.CHECKS_ROWS
 at_once = _module.at_once
 canonical_dtype = _module.canonical_dtype
 compiled = _module.compiled
 concrete = _module.concrete
 count_below = _module.count_below
 is_traced = _module.is_traced
+keep = _module.keep
 map_blocks = _module.map_blocks
 nearest_above = _module.nearest_above
+owned = _module.owned
 print_values = _module.print_values
 replicas = _module.replicas
 set_mask = masking.set_keras_mask
@@ -79,6 +88,9 @@ snapshot = _module.snapshot
 squared_distances = _module.squared_distances
 traces_python = _module.traces_python
 value_and_gradient = _module.value_and_gradient
+value_of = _module.value_of
+with_rows = _module.with_rows
+with_value = _module.with_value
 
 
 def add_rows(variable: Any, rows: Tensor, values: Tensor) -> None:
@@ -171,6 +183,7 @@ def get_logits(tensor: Tensor) -> Tensor | None:
 
 
 __all__ = [
+    "CHECKS_ROWS",
     "Variable",
     "add_rows",
     "at_once",
@@ -181,9 +194,11 @@ __all__ = [
     "get_logits",
     "is_lost",
     "is_traced",
+    "keep",
     "map_blocks",
     "nearest_above",
     "output_spec",
+    "owned",
     "print_values",
     "read_checkpoint",
     "replicas",
@@ -196,5 +211,8 @@ __all__ = [
     "tracing",
     "training_of_call",
     "value_and_gradient",
+    "value_of",
+    "with_rows",
     "with_rows_added",
+    "with_value",
 ]

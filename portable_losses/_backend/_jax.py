@@ -8,7 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from portable_losses._backend import _generic
 from portable_losses._typing import Tensor
+
+CHECKS_ROWS = False
 
 
 def take_rows(table: Any, rows: Tensor) -> Tensor:
@@ -66,24 +69,56 @@ _NEEDS_VALUES = (
 def compiled(function: Callable[..., Any], needs_values: Any = ()) -> Callable[..., Any]:
     """Falls back to operations one by one where shapes depend on values, which the errors
     `needs_values` say too."""
-    program = jax.jit(function)
 
-    @functools.wraps(function)
-    def run(*given: Any) -> Any:
+    def traced(held: Any, *given: Any) -> Any:
+        # What is given and returned as it is, or returned twice, would be one array with two
+        # owners, of whom one may give it away.
+        seen = {id(x) for x in jax.tree.leaves((held, given))}
+
+        def apart(x: Any) -> Tensor:
+            if isinstance(x, jax.core.Tracer) and id(x) not in seen:
+                seen.add(id(x))
+                return x
+            return jnp.copy(x)
+
+        return jax.tree.map(apart, function(held, *given))
+
+    def one_by_one(held: Any, *given: Any) -> Any:
+        return jax.tree.map(owned, function(held, *jax.tree.map(jnp.asarray, given)))
+
+    program = jax.jit(traced, donate_argnums=0)
+
+    def run(held: Any, *given: Any) -> Any:
         nonlocal program
         try:
-            return program(*given)
+            found, new = program(held, *given)
+            if not jax.tree.leaves(found):  # nobody waits, and arrays that are given may change
+                jax.block_until_ready(new)
+            return found, new
         except (*_NEEDS_VALUES, *needs_values):
-            if program is function:
+            if program is one_by_one:
                 raise
-            program = function
-            return function(*given)
+            program = one_by_one
+            return one_by_one(held, *given)
 
     return run
 
 
+def owned(tensor: Tensor) -> Tensor:
+    return jnp.array(tensor, copy=True)
+
+
 def snapshot(tensor: Tensor) -> Tensor:
     return tensor  # arrays do not change
+
+
+keep = _generic.keep
+value_of = _generic.value_of
+with_value = _generic.with_value
+
+
+def with_rows(kept: Any, rows: Tensor, values: Tensor) -> Any:
+    return with_rows_added(kept, rows, values)
 
 
 def value_and_gradient(

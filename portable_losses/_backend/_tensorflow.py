@@ -1,6 +1,7 @@
 """TensorFlow."""
 
 import functools
+import itertools
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from portable_losses._backend import _generic
+from portable_losses._backend._leaves import filled, leaves_of
 from portable_losses._typing import Tensor
 
 
@@ -20,27 +22,107 @@ def at_once() -> Any:
     return tf.init_scope()
 
 
+class _Kept:
+    """A variable of a session, with what a call asks of it at hand."""
+
+    def __init__(self, value: Tensor):
+        self.variable = tf.Variable(value, trainable=False)
+        self.handle = self.variable.handle
+        self.kind = ("kept", value.dtype, tuple(value.shape))
+
+
+class _Program:
+    """A function for one kind of tensors, called as the one operation that it is: a call of a
+    `tf.function` costs more than what a small program computes."""
+
+    def __init__(self, function: Callable[..., Any], variables: Any, tensors: Any):
+        def call(variables: Any, tensors: Any) -> list[Tensor]:
+            self.structure = function(variables, tensors)
+            return [x for x in leaves_of(self.structure) if x is not None]
+
+        # Traced by hand: TensorFlow warns of functions that are traced often, which many programs
+        # that share one function look like.
+        self.graph = tf.function(call, autograph=False).get_concrete_function(variables, tensors)
+        self.there = [x is not None for x in leaves_of(self.structure)]
+        self.structure = filled(self.structure, itertools.repeat(0))
+        self.dtypes = [x.dtype for x in self.graph.outputs]
+
+    def __call__(self, variables: list[Any], tensors: list[Any]) -> Any:
+        handles = [x.handle for x in variables]
+        given = [*handles, *tensors, *self.graph.captured_inputs]
+        found = iter(tf.raw_ops.StatefulPartitionedCall(args=given, Tout=self.dtypes, f=self.graph))
+        flat = [next(found) if there else None for there in self.there]
+        return filled(self.structure, iter(flat))
+
+
 def compiled(function: Callable[..., Any], needs_values: Any = ()) -> Callable[..., Any]:
-    # Traced by hand: TensorFlow warns of functions that are traced often, which many programs
-    # that share one function look like.
-    programs: dict[Any, Callable[..., Any]] = {}
+    programs: dict[Any, Any] = {}
 
-    def run(*given: Any) -> Any:
-        flat = [tf.convert_to_tensor(x) for x in tf.nest.flatten(given)]
-        key = tuple((x.dtype, tuple(x.shape)) for x in flat)
+    def run(held: list[Any], *given: Any) -> Any:
+        variables: list[_Kept] = []
+        tensors: list[Tensor] = []
+        kinds: list[tuple[Any, ...]] = []
+        for x in leaves_of((held, *given)):
+            if isinstance(x, _Kept):
+                variables.append(x)
+                kinds.append(x.kind)
+            else:
+                value = tf.convert_to_tensor(x)
+                tensors.append(value)
+                kinds.append((x.dtype, tuple(x.shape)))
 
-        def call(*flat: Any) -> Any:
-            return function(*tf.nest.pack_sequence_as(given, flat))
+        def call(variables: Any, tensors: Any) -> Any:
+            variables, tensors = iter(variables), iter(tensors)
+            flat = (next(variables if kind[0] == "kept" else tensors) for kind in kinds)
+            found, new = function(*filled((held, *given), flat))
+            return found, [None if isinstance(x, tf.Variable) else x for x in new]
 
-        if key not in programs:
+        key = tuple(kinds)
+        program = programs.get(key)
+        if program is None:
+            own = [x.variable for x in variables]
             try:
-                traced = tf.function(call, autograph=False).get_concrete_function(*flat)
-                programs[key] = lambda *flat: traced(*flat)
+                program = _Program(call, own, tensors)
             except needs_values:
-                programs[key] = call
-        return programs[key](*flat)
+
+                def program(kept: Any, tensors: Any) -> Any:
+                    return call([x.variable for x in kept], tensors)
+
+            programs[key] = program
+        return program(variables, tensors)
 
     return run
+
+
+def owned(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+def keep(before: Any, value: Tensor) -> Any:
+    if replicas() > 1:
+        return value
+    if isinstance(before, _Kept) and before.kind[1:] == (value.dtype, tuple(value.shape)):
+        before.variable.assign(value, read_value=False)
+        return before
+    return _Kept(value)
+
+
+def value_of(kept: Any) -> Tensor:
+    return tf.convert_to_tensor(kept.variable if isinstance(kept, _Kept) else kept)
+
+
+def with_value(kept: Any, value: Tensor) -> Any:
+    if not isinstance(kept, tf.Variable) or kept.shape != value.shape:
+        return value
+    kept.assign(value, read_value=False)
+    return kept
+
+
+def with_rows(kept: Any, rows: Tensor, values: Tensor) -> Any:
+    if not isinstance(kept, tf.Variable):
+        return with_rows_added(kept, rows, values)
+    kept.scatter_add(tf.IndexedSlices(values, rows))
+    return kept
 
 
 def snapshot(tensor: Tensor) -> Tensor:
@@ -56,6 +138,9 @@ def value_and_gradient(
         value = function(*xs)
     slopes = tape.gradient(value, xs, unconnected_gradients="zero")
     return value, [tf.convert_to_tensor(slope) for slope in slopes]
+
+
+CHECKS_ROWS = False
 
 
 def take_rows(table: Any, rows: Tensor) -> Tensor:

@@ -1,14 +1,23 @@
 """PyTorch."""
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 import torch.utils.checkpoint
+from keras import ops, tree
 
+# No public name says on which device Keras puts its tensors.
+from keras.src.backend.torch.core import get_device
+
+from portable_losses._backend import _generic, _torch_program
+from portable_losses._backend._leaves import filled, leaves_of
 from portable_losses._typing import Tensor
+
+CHECKS_ROWS = True
 
 
 def take_rows(table: Any, rows: Tensor) -> Tensor:
@@ -38,25 +47,96 @@ def set_rows_in_place(value: Any, rows: Tensor, values: Tensor) -> bool:
 
 
 def concrete(tensor: Tensor) -> np.ndarray | None:
-    if torch.compiler.is_compiling() or tensor.device.type != "cpu":
+    if tracing() or tensor.device.type != "cpu":
         return None
     return tensor.detach().numpy()
 
 
 def is_traced(tensor: Tensor) -> bool:
-    return torch.compiler.is_compiling() or tensor.device.type == "meta"
+    return tracing() or tensor.device.type == "meta"
 
 
 def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False
 
 
-def at_once() -> Any:
-    return torch.no_grad()
+at_once = _torch_program.at_once
+
+
+# A trace takes longer than some runs: a program is traced when it comes again and again.
+RUNS_BEFORE_TRACE = 2
 
 
 def compiled(function: Callable[..., Any], needs_values: Any = ()) -> Callable[..., Any]:
-    return torch.no_grad()(function)
+    """A program of operations alone, once it ran some times; where values decide what runs, the
+    function as it is."""
+    counts: Counter[Any] = Counter()
+    programs: dict[Any, Any] = {}
+
+    def one_by_one(held: Any, *given: Any) -> Any:
+        return tree.map_structure(owned, function(held, *given))
+
+    def traced(held: Any, *given: Any) -> Any:
+        structure: list[Any] = []
+
+        def flat(*leaves: Any) -> Any:
+            found, new = function(*filled((held, *given), iter(leaves)))
+            structure.append(found)
+            return list(leaves_of(found)), new
+
+        tensors = list(leaves_of((held, *given)))
+        if not all(isinstance(x, torch.Tensor) for x in tensors):
+            return one_by_one  # seeds: a trace would draw the same numbers each time
+        try:
+            program = _torch_program.trace(flat, len(held), tensors)
+        except Exception:  # whatever it is, it did not stop the runs before
+            return one_by_one
+
+        def run(held: Any, *given: Any) -> Any:
+            try:
+                found, new = program(*leaves_of((held, *given)))
+            except (IndexError, RuntimeError):
+                # Say what is wrong where; the values that are held are lost or not, as in TF1.
+                one_by_one([x.clone() for x in held], *given)
+                raise
+            return filled(structure[0], iter(found)), new
+
+        return run
+
+    def run(held: Any, *given: Any) -> Any:
+        given = filled(given, map(_tensor, leaves_of(given)))
+        key = tuple([(x.dtype, x.shape) for x in leaves_of((held, *given))])
+        program = programs.get(key)
+        if program is not None:
+            return program(held, *given)
+        counts[key] += 1
+        if counts[key] > RUNS_BEFORE_TRACE:
+            program = programs[key] = traced(held, *given)
+            return program(held, *given)
+        return one_by_one(held, *given)
+
+    return torch.no_grad()(run)
+
+
+def _tensor(x: Any) -> Any:
+    if not isinstance(x, np.ndarray) or x.dtype == "uint32":
+        return x  # a tensor, or seeds, which Keras wants as numbers
+    if get_device() == "cpu" and x.flags.c_contiguous and x.flags.writeable:
+        return torch.from_numpy(x)  # shares its memory, which nothing returned does
+    return ops.convert_to_tensor(x)
+
+
+def owned(tensor: Tensor) -> Tensor:
+    return tensor.clone()
+
+
+keep = _generic.keep
+value_of = _generic.value_of
+with_value = _generic.with_value
+
+
+def with_rows(kept: Any, rows: Tensor, values: Tensor) -> Any:
+    return with_rows_added(kept, rows, values)
 
 
 def snapshot(tensor: Tensor) -> Tensor:
@@ -113,7 +193,7 @@ def canonical_dtype(name: str) -> str:
 
 
 def tracing() -> bool:
-    return torch.compiler.is_compiling()
+    return torch.compiler.is_compiling() or _torch_program.tracing()
 
 
 def traces_python() -> bool:

@@ -73,7 +73,7 @@ def _enter(maker: Maker) -> Any:
 
 
 def _graph(maker: Maker) -> Any:
-    tf = replay.module("tf1")
+    tf = replay.MODULES["tf1"]
     if isinstance(maker.target, type):
         raise TypeError("classes of losses and metrics run on tensors")
     plan_function(maker, lambda maker: _enter_graph(tf, maker))

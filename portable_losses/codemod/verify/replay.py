@@ -17,12 +17,12 @@ Names = Callable[[], dict[str, Any]]
 
 
 # Loaded once, before the processes fork; and Dynamo traces no import by `importlib`.
-_MODULES = {name: importlib.import_module(f"{COMPAT}.{name}") for name in ("K", "tf1", "keras2")}
+MODULES = {name: importlib.import_module(f"{COMPAT}.{name}") for name in ("K", "tf1", "keras2")}
 
 
 def _compat(where: str, path: str) -> Any:
     """What an import statement redirected to `where` binds."""
-    found = _MODULES[where]
+    found = MODULES[where]
     for i, name in enumerate(parts := path.split(".") if path else []):
         try:
             found = getattr(found, name)
@@ -101,7 +101,7 @@ def once(output: list[Any]) -> list[Any]:
 
 def in_graph(plan: Any, names: Names, arrays: Any, steps: int = 2) -> dict[str, Any]:
     given = (arrays["tensor"], arrays["constant"], arrays["weight"], steps)
-    output, slopes, _ = calls.graph_results(_MODULES["tf1"], plan, names, *given)
+    output, slopes, _ = calls.graph_results(MODULES["tf1"], plan, names, *given)
     result = {"executes": True, "value": verdict(plan, output, arrays["output"])}
     if arrays["gradient"]:
         result["gradient"] = verdict(plan, slopes, arrays["gradient"], rtol=1e-3, atol=1e-5)

@@ -97,16 +97,16 @@ def taken(ids: Any, table: Any) -> list[Any]:
 def test_padding_is_no_id(dtype: str):
     table = np.array([[2.0**k, -(3.0**k)] for k in range(5)], "float32")
 
-    def function(ids: Any, table: Any) -> Any:
+    def function(held: Any, ids: Any, table: Any) -> Any:
         found = taken(ids, table)
         slope = _backend.value_and_gradient(lambda x: tf.reduce_sum(taken(ids, x)[0]), [table])[1]
-        return found, slope
+        return (found, slope), []
 
     ids, rows = (
         keras.ops.convert_to_tensor(IDS, _backend.canonical_dtype(dtype)),
         keras.ops.convert_to_tensor(table),
     )
-    found, (slope,) = _backend.compiled(function)(ids, rows)
+    (found, (slope,)), _ = _backend.compiled(function)([], ids, rows)
     total, there = table[[3, 1, 4]].sum(axis=0), [0, 1, 0, 1, 1]
     expected = [total] * 4 + [there] * 4 + [[1, 2, 1, 2, 2], there, there]
     for i, (value, right) in enumerate(zip(found, expected, strict=True)):
