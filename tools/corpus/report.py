@@ -31,6 +31,7 @@ REASONS = (
     (r"numpy\(\) on Tensor that requires grad|ndarray attribute", "a NumPy array meets a tensor"),
     (r"Observed exception", "an error is raised while Dynamo traces"),
     (r"marked as skipped|Failed to|sourceless|fake tensor", "Dynamo does not trace an operation"),
+    (r"specialized integer", "a size is a value of a tensor"),
     (r"'retval_' has dtype", "branches of an `if` have different dtypes"),
     (r"in-place operation", "`/=` and the like write into the caller's tensor"),
     (r"'(\w+)' object has no attribute '(\w+)'", "`{0}` has no attribute `{1}`"),
