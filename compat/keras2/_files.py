@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from . import losses, metrics, optimizers
+from ._optimizer_state import restore
 from .models import FunctionalModel, Sequential
 
 OURS = {
@@ -52,6 +53,7 @@ def _from_archive(path: Path, custom: dict[str, Any], compile: bool, **kwargs: A
         model = keras.models.load_model(copy, custom, compile=False, **kwargs)
     if compile and training:
         _compile(model, training, training["optimizer"], custom)
+        restore(model, path)
     return model
 
 
@@ -88,6 +90,7 @@ def _from_hdf5(path: Path, custom: dict[str, Any], compile: bool, **kwargs: Any)
     if compile and "training_config" in said:
         training = json.loads(said["training_config"])
         _compile(model, training, training["optimizer_config"], custom)
+        restore(model, path)
     return model
 
 

@@ -175,7 +175,9 @@ def load_model(
     """A model from a file of Keras 2 (`.h5` or `.keras`) or of Keras 3.
 
     A file of Keras 2 is compiled again by what it says of its training: old names, `"auto"`, `lr`
-    and `decay` included. The state of its optimizer is not restored.
+    and `decay` included. Its optimizer goes on where it was: step, momenta and averages are
+    restored. Where that cannot be, a warning says so: a `.keras` file has no state of optimizers of
+    `keras.optimizers.legacy`.
 
     Args:
         filepath: The file. A folder in TensorFlow's SavedModel format is not read.

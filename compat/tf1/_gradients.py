@@ -197,7 +197,9 @@ def gradients(
     slopes += [None] * (len(outputs) - len(slopes))
     for x in inputs:
         if not x.dtype.is_floating:
-            raise TypeError(f"tf.gradients by {x!r}: only floats have gradients.")
+            raise TypeError(
+                f"tf.gradients by {x!r}: only floats have gradients. Made at {x.op.where()}."
+            )
     if stop_gradients is not None:
         raise NotImplementedError("tf.gradients(stop_gradients=...): use tf.stop_gradient.")
     with graph.control_dependencies(None):

@@ -18,7 +18,7 @@ from .._dispatch import Deferred
 from . import _infer
 from ._dtypes import DType, as_dtype
 from ._shapes import TensorShape
-from .errors import OperatorNotAllowedInGraphError
+from .errors import OperatorNotAllowedInGraphError, closest
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OUTSIDE = os.path.dirname(os.path.abspath(keras.__file__))
@@ -154,7 +154,10 @@ class Graph(Deferred):
 
     def get_operation_by_name(self, name: str) -> "Operation":
         if name not in self.operations:
-            raise KeyError(f"The name {name!r} refers to an Operation not in the graph.")
+            raise KeyError(
+                f"The name {name!r} refers to an Operation not in the graph."
+                f"{closest(name, self.operations)}"
+            )
         return self.operations[name]
 
     def get_tensor_by_name(self, name: str) -> "Node":
@@ -171,7 +174,7 @@ class Graph(Deferred):
         if op_name not in self.operations:
             raise KeyError(
                 f"The name {name!r} refers to a Tensor which does not exist. The operation, "
-                f"{op_name!r}, does not exist in the graph."
+                f"{op_name!r}, does not exist in the graph.{closest(op_name, self.operations)}"
             )
         outputs = self.operations[op_name].outputs
         if int(index) >= len(outputs):

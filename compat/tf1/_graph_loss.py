@@ -19,6 +19,7 @@ from ._graph import Graph, Node, Operation
 from ._run import Frame, Plan, take_rows
 from ._sources import placeholder
 from ._variables import Captured, GraphKeys, Variable, VariableOp, Write
+from .errors import carry_notes
 
 UPDATES = ("returned", "collection")
 
@@ -305,6 +306,13 @@ class GraphLoss(StatefulLoss):
                     )
             self._traces.by_kind[kind] = trace
         return trace
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except Exception as error:
+            carry_notes(error)
+            raise
 
     def call(
         self,

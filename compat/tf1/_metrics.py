@@ -5,20 +5,19 @@ batches. `streaming` keeps the sums in a local variable of the graph.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 from keras import ops
 
-from .._dispatch import Deferred, operation
+from .._dispatch import operation
 from ._indexing import confusion_matrix, top_k
 from ._losses import broadcast_weights
 from ._math import absolute, convert, larger, quotient_or_zero, safe_sqrt, smaller
+from ._metric_variables import SCOPES, VARIABLES, WHOLE, require_graph, streaming
 from ._reductions import total
 from ._segments import add_up
 from ._tensors import dtype_of, same, seen, tensor
-from ._variables import GraphKeys, Variable, assign_add
 
 EPSILON = 1e-7
 
@@ -246,16 +245,33 @@ def _class_mean(sums: Any, num_classes: int | None = None) -> Any:
 
 
 def _hits(labels: Any, predictions: Any, k: int, class_id: Any = None, weights: Any = None) -> Any:
-    """(hits, relevant) of the k largest predictions, for labels (N,) or (N, L)."""
-    y, x = convert(labels, "int32"), tensor(predictions)
-    if len(y.shape) == len(x.shape) - 1:
-        y = ops.expand_dims(y, -1)
-    best = top_k(x, k)[1]
+    """Labels (N,) or (N, L) that are among the k largest predictions, and those that are not."""
+    y, best = _of_k(labels, predictions, k)
     hit = ops.any(ops.equal(ops.expand_dims(y, -1), ops.expand_dims(best, -2)), axis=-1)
-    counted = y >= 0 if class_id is None else ops.equal(y, class_id)
+    return _right_and_wrong(hit, y >= 0 if class_id is None else ops.equal(y, class_id), weights)
+
+
+def _called(
+    labels: Any, predictions: Any, k: int, class_id: Any = None, weights: Any = None
+) -> Any:
+    """The k largest predictions that are among the labels, and those that are not."""
+    y, best = _of_k(labels, predictions, k)
+    hit = ops.any(ops.equal(ops.expand_dims(best, -1), ops.expand_dims(y, -2)), axis=-1)
+    return _right_and_wrong(
+        hit, best >= 0 if class_id is None else ops.equal(best, class_id), weights
+    )
+
+
+def _of_k(labels: Any, predictions: Any, k: int) -> tuple[Any, Any]:
+    y, x = convert(labels, "int32"), tensor(predictions)
+    y = ops.expand_dims(y, -1) if len(y.shape) == len(x.shape) - 1 else y
+    return y, convert(top_k(x, k)[1], "int32")
+
+
+def _right_and_wrong(hit: Any, counted: Any, weights: Any) -> Any:
     w = 1.0 if weights is None else ops.expand_dims(convert(weights, "float32"), -1)
-    counted = convert(counted, "float32") * w
-    return ops.stack([total(convert(hit, "float32") * counted), total(counted)])
+    hit, counted = convert(hit, "float32"), convert(counted, "float32") * w
+    return ops.stack([total(hit * counted), total((1 - hit) * counted)])
 
 
 def _share(first: int, second: int, epsilon: float = 0.0) -> Callable[..., Any]:
@@ -298,85 +314,13 @@ METRICS = {
     "false_positives_at_thresholds": Metric(_counts_at, _one(3)),
     "precision_at_thresholds": Metric(_counts_at, _share(0, 3, EPSILON)),
     "recall_at_thresholds": Metric(_counts_at, _share(0, 1, EPSILON)),
-    "recall_at_k": Metric(_hits, _plain),
+    "recall_at_k": Metric(_hits, _share(0, 1)),
+    "precision_at_k": Metric(_called, _share(0, 1)),
     "auc": Metric(_auc_sums, _auc),
     "sensitivity_at_specificity": Metric(_sensitivity_sums, _sensitivity),
     "mean_iou": Metric(_matrix, _iou),
     "mean_per_class_accuracy": Metric(_by_class, _class_mean),
 }
-
-
-_MEAN = ("total", "count")
-_COUNTS = ("true_positives", "false_negatives", "true_negatives", "false_positives")
-# The local variables of TF1, one for each row of the sums; an empty name is a row that it does not
-# keep. A metric that is not here keeps its sums in one variable.
-VARIABLES: dict[str, tuple[str, ...]] = {
-    "auc": _COUNTS,
-    "sensitivity_at_specificity": _COUNTS,
-    "mean_tensor": ("total_tensor", "count_tensor"),
-    "precision": ("true_positives/count", "", "", "false_positives/count"),
-    "recall": ("true_positives/count", "false_negatives/count", "", ""),
-    "precision_at_thresholds": ("true_positives", "", "", "false_positives"),
-    "recall_at_thresholds": ("true_positives", "false_negatives", "", ""),
-}
-VARIABLES |= dict.fromkeys(
-    (
-        "mean accuracy mean_absolute_error mean_squared_error root_mean_squared_error "
-        "mean_relative_error mean_cosine_distance percentage_below mean_per_class_accuracy"
-    ).split(),
-    _MEAN,
-)
-for _i, _kind in enumerate(_COUNTS):
-    VARIABLES[_kind] = ("",) * _i + ("count",) + ("",) * (3 - _i)
-# What TF1 calls them where it does not say the function's name.
-SCOPES = {
-    "mean_tensor": "mean",
-    "mean_per_class_accuracy": "mean_accuracy",
-    "percentage_below": "percentage_below_threshold",
-}
-
-
-def local(name: str, shape: list[int], dtype: str = "float32") -> Variable:
-    """A local variable of zeros, as metrics keep."""
-    return Variable(
-        np.zeros(shape, dtype),
-        trainable=False,
-        collections=[GraphKeys.LOCAL_VARIABLES, GraphKeys.METRIC_VARIABLES],
-        name=name,
-    )
-
-
-def streaming(
-    scope: str,
-    names: tuple[str, ...],
-    sums: Any,
-    value: Callable[[Any], Any],
-    metrics: Any,
-    updates: Any,
-) -> tuple[Any, Any]:
-    """The value of the sums so far, and the operation that adds these and gives the value then."""
-    shape = sums.shape.as_list()
-    now: Any
-    then: Any
-    if names:
-        now = [local(f"{scope}/{name}", shape[1:]) if name else 0.0 for name in names]
-        then = [assign_add(v, sums[i]) if names[i] else 0.0 for i, v in enumerate(now)]
-    else:
-        now = local(f"{scope}/sums", shape)
-        then = assign_add(now, sums)
-    found, moved = value(now), value(then)
-    for collections, node in ((metrics, found), (updates, moved)):
-        for collection in [collections] if isinstance(collections, str) else collections or ():
-            sums.graph.add_to_collection(collection, node)
-    return found, moved
-
-
-def require_graph(function: str, given: Iterable[Any]) -> None:
-    if not any(isinstance(x, Deferred) for x in given):
-        raise RuntimeError(
-            f"{function} is not supported when eager execution is enabled: it keeps its sums in a "
-            "graph. Use a keras.metrics.Metric."
-        )
 
 
 def settings_of(name: str) -> list[str]:
@@ -393,12 +337,20 @@ def _function(name: str, metric: Metric) -> Callable[..., Any]:
 
     def function(*args: Any, **kwargs: Any) -> Any:
         collections = [kwargs.pop(f"{kind}_collections", None) for kind in ("metrics", "updates")]
-        scope = kwargs.pop("name", None) or SCOPES.get(name, name)
+        own = kwargs.pop("name", None)
         given = dict(zip(order, args, strict=False)) | kwargs
         require_graph(f"tf.metrics.{name}", given.values())
+        names, scope = VARIABLES.get(name, ()), own or SCOPES.get(name, name)
+        if name.endswith("_at_k"):  # recall_at_5_class2, and its variables so too
+            class_id = given.get("class_id")
+            kind = f"_at_{given['k']}" + ("" if class_id is None else f"_class{class_id}")
+            names = tuple(part + kind for part in names)
+            scope = own or name.removesuffix("_at_k") + kind
+        whole = WHOLE.get(name, "sums")
         kept = {key: given[key] for key in settings if key in given}
-        names = VARIABLES.get(name, ())
-        return streaming(scope, names, sums(**given), lambda x: value(x, **kept), *collections)
+        return streaming(
+            scope, names, sums(**given), lambda x: value(x, **kept), *collections, whole
+        )
 
     function.__name__ = name
     function.__doc__ = f"`tf.metrics.{name}`({', '.join(order)}): a value and its update."

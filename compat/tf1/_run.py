@@ -22,7 +22,7 @@ from . import _infer
 from ._computed import GATHERS, Computed, as_numpy
 from ._graph import Node, Operation
 from ._tensors import without_padding, zeros_where
-from .errors import InaccessibleTensorError, InvalidArgumentError
+from .errors import InaccessibleTensorError, InvalidArgumentError, carry_notes
 
 
 class Ref:
@@ -172,6 +172,7 @@ class Frame:
             with computing(op.padded_ids):
                 results = op.compute(self)
         except Exception as error:
+            carry_notes(error)
             if not getattr(error, "_tf1", False):
                 error.add_note(f"In the operation {op.name!r} ({op.type}), made at {op.where()}.")
                 error._tf1 = True  # type: ignore[attr-defined]

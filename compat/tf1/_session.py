@@ -227,7 +227,10 @@ class Session:
         """Set the value of a variable."""
         array = np.asarray(value, str(variable.dtype))
         if not variable.shape.is_compatible_with(array.shape):
-            raise ValueError(f"The value of shape {array.shape} does not fit {variable!r}.")
+            raise ValueError(
+                f"The value of shape {array.shape} does not fit {variable!r}, made at "
+                f"{variable.op.where()}."
+            )
         self._set(variable, _backend.owned(keras.ops.convert_to_tensor(array)))
 
     def value_of(self, variable: Variable) -> np.ndarray:
@@ -304,15 +307,18 @@ def _fed(node: Node, value: Any, accepted: set[Any]) -> Any:
             "include Python scalars, strings, lists, numpy ndarrays. For reference, the "
             f"tensor object was {value!r} which was passed to the feed with key {node!r}."
         )
-    dtype = str(node.dtype)
+    dtype, made = str(node.dtype), f"{node!r}, made at {node.op.where()}"
     if keras.ops.is_tensor(value):
         array = value
     else:
-        array = np.asarray(value)
+        try:
+            array = np.asarray(value)
+        except ValueError as error:  # rows of several lengths
+            raise ValueError(f"Cannot feed {value!r} for {made}: {error}") from None
         if array.dtype.kind in "OUS":
-            raise ValueError(f"Cannot feed {value!r} for {node!r}: it holds no numbers.")
+            raise ValueError(f"Cannot feed {value!r} for {made}: it holds no numbers.")
         if array.dtype.kind == "f" and node.dtype.is_integer and np.any(array != np.round(array)):
-            raise TypeError(f"Cannot feed fractions for {node!r}, which holds integers.")
+            raise TypeError(f"Cannot feed fractions for {made}: it holds integers.")
     if not node.shape.is_compatible_with(tuple(array.shape)):
         raise ValueError(
             f"Cannot feed value of shape {tuple(array.shape)} for Tensor {node.name!r}, which has "

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ._indexing import confusion_matrix
-from ._metrics import FUNCTIONS, local, require_graph
+from ._metric_variables import local, require_graph
+from ._metrics import FUNCTIONS
 from ._tensors import size
 from ._variables import assign_add
 

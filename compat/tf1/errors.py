@@ -1,6 +1,7 @@
 """`tf.errors`: what a run of a graph raises. Each is a ValueError too."""
 
 import difflib
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
@@ -35,6 +36,23 @@ class InaccessibleTensorError(OpError):
 
 class OperatorNotAllowedInGraphError(TypeError):
     """Python asked a node for a value that it only has in a run."""
+
+
+def carry_notes(error: BaseException) -> None:
+    """Notes on operations, which Keras drops where it words an error anew, back onto the error."""
+    cause = error.__context__
+    while cause is not None and not getattr(error, "_tf1", False):
+        if getattr(cause, "_tf1", False):
+            for note in getattr(cause, "__notes__", ()):
+                error.add_note(note)
+            error._tf1 = True  # type: ignore[attr-defined]
+        cause = cause.__context__
+
+
+def closest(name: str, names: Iterable[str]) -> str:
+    """What to say of a name that is not among `names`: those that are close."""
+    close = difflib.get_close_matches(name, list(names), 3)
+    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def missing(module: ModuleType, prefix: str, name: str) -> str:

@@ -662,3 +662,7 @@ stream(
     *[(np.array(t, "int64"), draw(74 + i, 3, 4)) for i, t in enumerate(IDS_TRUE)],
     k=2,
 )
+PAIRS = [np.array(t, "int64") for t in ([[0, 1], [2, 3], [1, 3]], [[3, 0], [1, 0], [2, 1]])]
+for settings in ({"k": 2}, {"k": 2, "class_id": 1}, {"k": 3, "weights": [1.0, 0.5, 2.0]}):
+    for name in ("recall_at_k", "precision_at_k"):
+        stream(name, *[(t, draw(76 + i, 3, 4)) for i, t in enumerate(PAIRS)], **settings)

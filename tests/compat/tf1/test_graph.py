@@ -471,6 +471,12 @@ def test_local_variables_of_metrics():
     area, update = tf.metrics.auc(y, x, updates_collections="updates")
     tf.metrics.precision(y, x)
     tf.metrics.mean(x)
+    ids, scores = tf.placeholder(tf.int64, [3]), tf.placeholder(tf.float32, [3, 4])
+    tf.metrics.mean_iou(ids, ids, 4)
+    tf.metrics.recall_at_k(ids, scores, 2, class_id=1)
+    for _ in range(2):
+        share, moved = tf.metrics.precision_at_k(ids, scores, 1)
+    tf.metrics.accuracy(ids, ids, name="a")
     assert [(v.name, v.shape.as_list()) for v in tf.local_variables()] == [
         ("auc/true_positives:0", [200]),
         ("auc/false_negatives:0", [200]),
@@ -480,10 +486,21 @@ def test_local_variables_of_metrics():
         ("precision/false_positives/count:0", []),
         ("mean/total:0", []),
         ("mean/count:0", []),
+        ("mean_iou/total_confusion_matrix:0", [4, 4]),
+        ("recall_at_2_class1/true_positive_at_2_class1:0", []),
+        ("recall_at_2_class1/false_negative_at_2_class1:0", []),
+        ("precision_at_1/true_positive_at_1:0", []),
+        ("precision_at_1/false_positive_at_1:0", []),
+        ("precision_at_1_1/true_positive_at_1:0", []),
+        ("precision_at_1_1/false_positive_at_1:0", []),
+        ("a/total:0", []),
+        ("a/count:0", []),
     ]
     assert tf.get_collection("updates") == [update]
     with tf.Session() as session:
         session.run(tf.local_variables_initializer())
+        session.run(moved, {ids: [0, 1, 2], scores: np.eye(4)[[0, 2, 2]]})
+        assert session.run(share) == pytest.approx(2 / 3)
         for _ in range(2):
             found = session.run(update, {y: [0.0, 1.0, 1.0], x: [0.5, 0.2, 0.8]})
             assert found == pytest.approx(0.5, abs=1e-4) == session.run(area)
