@@ -79,7 +79,7 @@ def test_other_imports_are_stubs_that_say_so_when_used():
         with pytest.raises((guard.NotAvailable, TypeError)) as caught:
             exec(f"result = {use}", names)
         assert needed in str(caught.value) or caught.type is TypeError, use
-    with pytest.raises(guard.NotAvailable, match="needs `vgg.net`, which is not imported here"):
+    with pytest.raises(guard.NotAvailable, match=r"needs `vgg\.net`, which is not imported here"):
         exec("class Net(vgg.Base): pass", names)
 
 

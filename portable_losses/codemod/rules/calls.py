@@ -160,8 +160,9 @@ def through_compat(ctx: Context, ref: Reference, unknown: set[str]) -> None:
         or symbol.removeprefix("tf.").removeprefix("dtypes.").partition(".")[0] in DTYPES
     )
     if not known or ref.symbol in ("tf", "K"):
-        if ref.symbol not in unknown and root == "tf":
-            unknown.add(ref.symbol)
+        key = f"{ref.definition} {ref.symbol}"  # each definition that needs it is to be read
+        if key not in unknown and root == "tf":
+            unknown.add(key)
             if kind_of(symbol) in ("T", "D"):
                 message = f"`{ref.symbol}` went with TensorFlow 1: write it anew."
                 ctx.find(ref.node, "tensorflow 1", message, STOP)
