@@ -1,9 +1,11 @@
 """One file from reading to writing, and many of them in several processes."""
 
+import dataclasses
 import functools
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +21,8 @@ class Options:
     target: str = "native"
     write: bool = False
     python2: bool = False
+    # What the other files of the run have that makes variables; see `rewrite`.
+    elsewhere: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,14 +46,15 @@ def migrate_text(source: str, path: str, options: Options) -> Result:
     Raises:
         ValueError: if it is neither.
     """
+    change = functools.partial(rewrite, target=options.target, elsewhere=options.elsewhere)
     if path.endswith(".ipynb"):
-        return rewrite_notebook(source, functools.partial(rewrite, target=options.target))
+        return rewrite_notebook(source, change)
     try:
-        return rewrite(source, target=options.target)
+        return change(source)
     except ParseError:
         if not options.python2:
             raise
-    return rewrite(to_python3(source), target=options.target)
+    return change(to_python3(source))
 
 
 def migrate_file(path: Path, options: Options) -> Outcome:
@@ -80,6 +85,8 @@ def migrate_file(path: Path, options: Options) -> Outcome:
 
 def migrate_files(paths: Sequence[Path], options: Options, jobs: int) -> Iterator[Outcome]:
     """The outcomes in the order of `paths`; at no time are there many of them in memory."""
+    if len(paths) > 1:
+        options = dataclasses.replace(options, elsewhere=makers(paths, options))
     one = functools.partial(migrate_file, options=options)
     jobs = min(jobs, len(paths) // 8 + 1)
     if jobs <= 1:
@@ -87,6 +94,24 @@ def migrate_files(paths: Sequence[Path], options: Options, jobs: int) -> Iterato
         return
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
         yield from pool.imap(one, paths, chunksize=8)
+
+
+VARIABLES = re.compile(r"\bget_variable\b|\btf\.(?:\w+\.)*Variable\b")
+
+
+def makers(paths: Sequence[Path], options: Options) -> dict[str, dict[str, str]]:
+    """The functions that make variables of TensorFlow 1, by the modules' names without packages."""
+    found: dict[str, dict[str, str]] = {}
+    for path in paths:
+        try:
+            source = _files.read(path).source if path.suffix == ".py" else ""
+            if VARIABLES.search(source):
+                made = migrate_text(source, str(path), options).makers
+                name = path.parent.name if path.stem == "__init__" else path.stem
+                found.setdefault(name, {}).update(made)
+        except (_files.FileError, ValueError, RecursionError):
+            continue  # said when its turn comes
+    return {name: made for name, made in found.items() if made}
 
 
 def processors() -> int:
