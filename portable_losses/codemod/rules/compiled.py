@@ -7,12 +7,13 @@ import libcst as cst
 
 from portable_losses.codemod._context import Context
 from portable_losses.codemod._result import CHECK
-from portable_losses.codemod.rules.graph import makes_variables
+from portable_losses.codemod.rules.calls import DTYPES
+from portable_losses.codemod.rules.graph import kind_of, makes_variables
 
 
 def apply(ctx: Context) -> None:
     makers = makes_variables(ctx)
-    if not makers:
+    if not makers and not ctx.elsewhere:
         return
     for call in ctx.all(cst.Call):
         func = call.func
@@ -21,16 +22,18 @@ def apply(ctx: Context) -> None:
         place, arg = _loss(call)
         if arg is None:
             continue
-        name = getattr(arg.value, "value", "") or getattr(
-            getattr(arg.value, "func", None), "value", ""
-        )
-        if name not in makers:
-            if any(chain.parts[0] in makers for chain in ctx.chains_within(arg)):
+        inner = arg.value.func if isinstance(arg.value, cst.Call) else arg.value
+        chain = ctx.names.chains.get(inner)
+        if chain is not None and ".".join(chain.parts) in makers:
+            name = chain.parts[0]
+        elif chain is not None and ctx.maker(chain):
+            name = ""
+        else:
+            if any(c.parts[0] in makers or ctx.maker(c) for c in ctx.chains_within(arg)):
                 _left(ctx, call, "one of the losses")
             continue
-        code = ctx.module.code_for_node(arg.value)
         if not _wrap(ctx, call, place, arg.value, name):
-            _left(ctx, call, f"`{code}`")
+            _left(ctx, call, f"`{ctx.module.code_for_node(arg.value)}`")
 
 
 def _loss(call: cst.Call) -> tuple[int, cst.Arg | None]:
@@ -65,10 +68,10 @@ def _wrap(ctx: Context, call: cst.Call, place: int, loss: cst.BaseExpression, na
     ):
         return False
     model = ctx.need("portable_losses.training", "LossModel")
-    if name in ctx.losses and isinstance(loss, cst.Name):
-        made, text = f"{ctx.losses[name]}()", f"`{ctx.losses[name]}`"
+    if beside := _beside(ctx, loss, name):
+        made, text = f"{beside}()", f"`{beside}`"
     else:
-        tf1 = ctx.need("portable_losses.compat", "tf1")
+        tf1 = _tf1(ctx)
         made = f"{tf1}.GraphLoss({ctx.module.code_for_node(loss)}{_labels(ctx, name)})"
         text = "`compat.tf1.GraphLoss`, which keeps the variables of the old function"
     start = cst.parse_statement(f"{owner.value} = {model}({owner.value}, {made})")
@@ -86,10 +89,40 @@ def _wrap(ctx: Context, call: cst.Call, place: int, loss: cst.BaseExpression, na
     return True
 
 
+def _beside(ctx: Context, loss: cst.BaseExpression, name: str) -> str:
+    """The class that stands beside the loss, as it is written here."""
+    if name:
+        return ctx.losses.get(name, "") if isinstance(loss, cst.Name) else ""
+    chain = ctx.names.chains.get(loss)
+    found = ctx.maker(chain) if chain else None
+    if chain is None or not found or not found[1]:
+        return ""
+    module, _, made = found[1].rpartition(".")
+    if len(chain.parts) > 1:
+        return ".".join([*chain.parts[:-1], made])
+    scope = chain.scope.find(chain.parts[0])
+    binding = scope.bindings[chain.parts[0]][0] if scope else None
+    relative = getattr(binding.statement, "relative", ()) if binding else ()
+    return "" if relative else ctx.need(module, made)
+
+
+def _tf1(ctx: Context) -> str:
+    """The name under which the new code has `compat.tf1`: that of TensorFlow, if all goes there."""
+    refs = [ref for ref in ctx.references if ref.symbol.startswith("tf.")]
+    symbols = {ctx.symbol(ref.node) or ref.symbol for ref in refs}
+    symbols -= {f"tf.{name}" for name in DTYPES}
+    kinds = {kind_of(symbol) or "?" for symbol in symbols} if refs else {"?"}
+    names = {ref.bindings[0].name for ref in refs if ref.bindings}
+    whole = all(ref.bindings and ref.bindings[0].symbol == "tf" for ref in refs)
+    if whole and len(names) == 1 and not kinds & {"?", "T", "D"}:
+        return names.pop()
+    return ctx.need("portable_losses.compat", "tf1")
+
+
 def _labels(ctx: Context, name: str) -> str:
     """What a graph loss has to be told of labels that are one-hot rows."""
-    function = next(f for f in ctx.all(cst.FunctionDef) if f.name.value == name)
-    if not function.params.params:
+    function = next((f for f in ctx.all(cst.FunctionDef) if f.name.value == name), None)
+    if function is None or not function.params.params:
         return ""
     first = function.params.params[0].name.value
     for call in ctx.within(function, cst.Call):
