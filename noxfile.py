@@ -327,17 +327,22 @@ def corpus_old(session: nox.Session, side: str, packages: tuple[str, ...]) -> No
 @nox.session
 def corpus_prepare(session: nox.Session) -> None:
     """Cut the files of old code that PORTABLE_LOSSES_CORPUS holds into definitions."""
+    install(session, ".[migrate]")
     run_corpus(session, "-m", "corpus", "prepare", str(CORPUS), str(CORPUS_WORK))
 
 
 @nox.session
 @parametrize_backend
 def corpus(session: nox.Session, backend: str) -> None:
-    """Run through `portable_losses.compat` what ran on the old frameworks; print the tables."""
-    install(session, f".[{backend}]")
+    """Run what ran on the old frameworks through `portable_losses.compat`, and what `migrate`
+    makes of it; print the tables. After `--`, `new` or `rewritten` for one of the two."""
+    install(session, f".[{backend},migrate]")
     run_corpus(session, "-m", "corpus", "choose", str(CORPUS_WORK))
-    jobs, found = CORPUS_WORK / "jobs_new.json", CORPUS_WORK / f"results_{backend}.jsonl"
-    found.unlink(missing_ok=True)
+    run_corpus(session, "-m", "corpus", "migrate", str(CORPUS), str(CORPUS_WORK))
     env = environment(backend) | {"XLA_FLAGS": QUICK_XLA if backend == "jax" else ""}
-    run_corpus(session, "corpus/worker.py", "new", str(jobs), str(found), env=env)
+    for side in session.posargs or ("new", "rewritten"):
+        name = backend if side == "new" else f"{side}_{backend}"
+        jobs, found = CORPUS_WORK / f"jobs_{side}.json", CORPUS_WORK / f"results_{name}.jsonl"
+        found.unlink(missing_ok=True)
+        run_corpus(session, "corpus/worker.py", side, str(jobs), str(found), env=env)
     run_corpus(session, "-m", "corpus", "report", str(CORPUS_WORK))

@@ -53,6 +53,8 @@ def log_sum_exp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def euclidean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    if axis is None and keepdims:  # which keras.ops.sum forgets on PyTorch
+        axis = tuple(range(len(x.shape)))
     return safe_sqrt(total(ops.square(x), axis, keepdims))
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,7 @@ class Context:
     module: cst.Module
     target: str
     names: Names
+    elsewhere: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     edits: dict[cst.CSTNode, list[Edit]] = field(default_factory=lambda: defaultdict(list))
     found: list[tuple[cst.CSTNode, str, str, str]] = field(default_factory=list)
     outcomes: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -156,6 +157,18 @@ class Context:
         if symbol is None:
             return None
         return next((s for s in _names.spellings(symbol) if s in tables.calls()), symbol)
+
+    def maker(self, chain: Chain) -> tuple[str, str] | None:
+        """The function of another file, which makes variables, that a chain is; and the dotted
+        name of the class beside it, or ""."""
+        scope = chain.scope.find(chain.parts[0])
+        for binding in scope.bindings[chain.parts[0]] if scope else ():
+            dotted = ".".join([binding.module or "", *chain.parts[1:]])
+            module, _, name = dotted.rpartition(".")
+            made = self.elsewhere.get(module.rpartition(".")[2], {})
+            if binding.module and name in made:
+                return name, f"{module}.{made[name]}" if made[name] else ""
+        return None
 
     def is_import(self, ref: Reference) -> bool:
         """Whether a use is the right side of an alias that is an import in disguise."""

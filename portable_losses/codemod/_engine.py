@@ -4,6 +4,7 @@ import ast
 import difflib
 import re
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import libcst as cst
@@ -13,6 +14,7 @@ from portable_losses.codemod._context import MODULE, Context
 from portable_losses.codemod._result import Change, Finding, Result
 from portable_losses.codemod._scope import Names
 from portable_losses.codemod.rules import IMPORTS, RULES
+from portable_losses.codemod.rules.graph import makes_variables
 
 TARGETS = ("native", "compat")
 OLD = re.compile(r"tensorflow|keras")
@@ -28,13 +30,22 @@ class ParseError(ValueError):
         self.line = line
 
 
-def rewrite(source: str, *, path: str | None = None, target: str = "native") -> Result:
+def rewrite(
+    source: str,
+    *,
+    path: str | None = None,
+    target: str = "native",
+    elsewhere: Mapping[str, Mapping[str, str]] | None = None,
+) -> Result:
     """Rewrite TensorFlow 1 and Keras 2 code as Keras 3 code.
 
     `target="native"` writes `keras.ops` and names of Keras 3 and of this library where the numbers
     stay the same, and leaves the rest to `portable_losses.compat`. `target="compat"` changes
     imports alone. What is not touched keeps every byte; what comes out is not changed by a second
     rewrite.
+
+    `elsewhere` gives `Result.makers` of other modules that this one may import, by their names:
+    what calls such a function builds a graph too, and a model compiled with one is wrapped.
 
     Raises:
         ParseError: if the source is no Python 3.
@@ -56,15 +67,15 @@ def rewrite(source: str, *, path: str | None = None, target: str = "native") -> 
         root: frozenset(s.split(".")[1] for s in tables.calls() if s.startswith(f"{root}."))
         for root in ("K", "tf")
     }
-    ctx = Context(source, module, target, Names(module, stars))
+    ctx = Context(source, module, target, Names(module, stars), elsewhere or {})
     for rule in RULES if target == "native" else IMPORTS:
         rule.apply(ctx)
     _imports.apply(ctx)
     new = _apply(ctx)
     findings = ctx.findings()
-    return Result(
-        new, new != source, _changes(source, new) if new != source else [], findings, _status(ctx)
-    )
+    changes = _changes(source, new) if new != source else []
+    makers = {name: ctx.losses.get(name, "") for name in sorted(makes_variables(ctx))}
+    return Result(new, new != source, changes, findings, _status(ctx), makers)
 
 
 def _parse(source: str, path: str | None) -> cst.Module:

@@ -48,6 +48,9 @@ class Result:
     `definitions` gives every function and class at the top (and `<module>` for code outside) one
     word: "native", "compat" (it runs through `portable_losses.compat`), "flagged" (a finding that
     a person has to read) or "unchanged".
+
+    `makers` has the functions at the top that make variables of TensorFlow 1, with the class that
+    was put beside each, or "".
     """
 
     source: str
@@ -55,3 +58,4 @@ class Result:
     changes: list[Change] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     definitions: dict[str, str] = field(default_factory=dict)
+    makers: dict[str, str] = field(default_factory=dict)

@@ -3,9 +3,11 @@
 import functools
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from portable_losses.codemod import _files
 from portable_losses.codemod._engine import ParseError, rewrite
@@ -22,6 +24,8 @@ class Options:
     target: str = "native"
     write: bool = False
     python2: bool = False
+    # What the other files of the run have that makes variables; see `rewrite`.
+    elsewhere: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,14 +55,15 @@ def migrate_text(source: str, path: str, options: Options) -> Result:
     Raises:
         ValueError: if it is neither.
     """
+    change = functools.partial(rewrite, target=options.target, elsewhere=options.elsewhere)
     if path.endswith(".ipynb"):
-        return rewrite_notebook(source, functools.partial(rewrite, target=options.target))
+        return rewrite_notebook(source, change)
     try:
-        return rewrite(source, target=options.target)
+        return change(source)
     except ParseError:
         if not options.python2:
             raise
-    return rewrite(to_python3(source), target=options.target)
+    return change(to_python3(source))
 
 
 def migrate_file(path: Path, options: Options) -> Outcome:
@@ -91,13 +96,41 @@ def migrate_file(path: Path, options: Options) -> Outcome:
 
 def migrate_files(paths: Sequence[Path], options: Options, jobs: int) -> Iterator[Outcome]:
     """The outcomes in the order of `paths`; at no time are there many of them in memory."""
-    one = functools.partial(migrate_file, options=options)
     jobs = min(jobs, len(paths) // 8 + 1)
     if jobs <= 1:
-        yield from map(one, paths)
+        yield from _all(paths, options, map)
         return
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap(one, paths, chunksize=8)
+        yield from _all(paths, options, functools.partial(pool.imap, chunksize=8))
+
+
+def _all(paths: Sequence[Path], options: Options, each: Any) -> Iterator[Outcome]:
+    if len(paths) > 1:
+        options = replace(options, elsewhere=makers(paths, options, each))
+    yield from each(functools.partial(migrate_file, options=options), paths)
+
+
+VARIABLES = re.compile(r"\bget_variable\b|\btf\.(?:\w+\.)*Variable\b")
+
+
+def makers(paths: Sequence[Path], options: Options, each: Any = map) -> dict[str, dict[str, str]]:
+    """The functions that make variables of TensorFlow 1, by the modules' names without packages."""
+    found: dict[str, dict[str, str]] = {}
+    for path, made in zip(
+        paths, each(functools.partial(_makers, options=options), paths), strict=True
+    ):
+        if made:
+            name = path.parent.name if path.stem == "__init__" else path.stem
+            found.setdefault(name, {}).update(made)
+    return found
+
+
+def _makers(path: Path, options: Options) -> Mapping[str, str]:
+    try:
+        source = _files.read(path).source if path.suffix == ".py" else ""
+        return migrate_text(source, str(path), options).makers if VARIABLES.search(source) else {}
+    except Exception:  # said when its turn comes
+        return {}
 
 
 def verify(

@@ -61,6 +61,7 @@ def run(section, compat):
             for part, figure in zip(parts, expected[number], strict=True):
                 value = np.asarray(ops.convert_to_numpy(part))
                 # Booleans and integers may come in another width (S15), but not with other values.
+                assert value.shape == figure.shape, f"{value.shape}, expected {figure.shape}"
                 np.testing.assert_allclose(value, figure, rtol=2e-5, atol=2e-6)
                 kinds = {np.issubdtype(x.dtype, np.floating) for x in (value, figure)}
                 assert len(kinds) == 1, f"{value.dtype}, expected {figure.dtype}"

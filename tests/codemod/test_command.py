@@ -72,7 +72,7 @@ def test_a_path_that_is_missing_does_not_stop_the_others(tree, capsys):
 
 
 def test_a_fault_of_a_rule_does_not_stop_the_others(tree, monkeypatch, capsys):
-    def fail(source, target):
+    def fail(source, **options):
         raise KeyError("x") if "log" in source else ValueError("none")
 
     monkeypatch.setattr(_run, "rewrite", fail)

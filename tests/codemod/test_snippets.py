@@ -142,6 +142,35 @@ def test_imports_are_merged_reused_and_removed():
     assert rewrite(old).source == new
 
 
+def test_an_import_that_begins_a_metric_makes_room_for_its_guard():
+    source = (
+        "def precision(y_true, y_pred):\n    from keras import backend as K\n\n"
+        "    return K.sum(y_true * y_pred)\n"
+    )
+    new = rewrite(source).source
+    assert "as Keras 2 did" in new and "backend" not in new and "ops.sum(y_true * y_pred)" in new
+    assert rewrite(new).source == new
+
+
+def test_targets_of_a_metric_that_keeps_tensorflow_are_guarded_once():
+    source = (
+        "import tensorflow as tf\n\n\nclass Hits(tf.keras.metrics.Metric):\n"
+        "    def update_state(self, y_true, y_pred, sample_weight=None):\n"
+        "        self.hits.assign_add(tf.data.peek(y_true * y_pred))\n"
+    )
+    new = rewrite(source).source
+    assert new.count("as Keras 2 did") == 1
+    assert rewrite(new).source == new
+
+
+def test_each_definition_that_needs_tensorflow_is_to_be_read():
+    old = (
+        "import tensorflow as tf\n\n\ndef f(x):\n    return tf.data.peek(x)\n\n\n"
+        "def g(x):\n    return tf.data.peek(x) + tf.square(x)\n"
+    )
+    assert rewrite(old).definitions == {"f": "flagged", "g": "flagged"}
+
+
 def test_tensorflow_stays_for_what_it_alone_has():
     old = "import tensorflow as tf\n\n\ndef f(x):\n    return tf.foldl(tf.add, tf.data.peek(x))\n"
     result = rewrite(old)

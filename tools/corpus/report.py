@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from . import migrated
 from .results import read, results
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -40,14 +41,32 @@ REASONS = (
 
 def report(work: Path) -> None:
     """Print the tables."""
-    print("\n".join(_lines(work)))
-
-
-def _lines(work: Path) -> Iterator[str]:
-    jobs, chosen = read(work / "jobs.json"), read(work / "jobs_new.json")
-    kinds = sorted({job["kind"] for job in jobs})
     found = {backend: results(work, backend) for backend in BACKENDS}
     found = {backend: r for backend, r in found.items() if r}
+    tables = [*_lines(work, found)] if found else []
+    print("\n".join([*tables, "", *migrated.lines(work, BACKENDS)]))
+    rewritten = {backend: results(work, f"rewritten_{backend}") for backend in BACKENDS}
+    if any(rewritten.values()):
+        print("\n".join(_reasons("rewrites that fail or differ", rewritten)))
+
+
+def _reasons(title: str, found: dict[str, dict[str, Result]]) -> Iterator[str]:
+    """How many results of each backend have which reason."""
+    found = {backend: r for backend, r in found.items() if r}
+    table: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    for backend, rs in found.items():
+        table_of = (reason(result) or underived(result) for result in rs.values())
+        for why in filter(None, table_of):
+            table[why][backend] += 1
+    yield f"| {title} | " + " | ".join(found) + " |"
+    yield "|---|" + "--:|" * len(found)
+    for why, counter in sorted(table.items(), key=lambda i: (-max(i[1].values()), i[0])):
+        yield f"| {why} | " + " | ".join(str(counter[b]) for b in found) + " |"
+
+
+def _lines(work: Path, found: dict[str, dict[str, Result]]) -> Iterator[str]:
+    jobs, chosen = read(work / "jobs.json"), read(work / "jobs_new.json")
+    kinds = sorted({job["kind"] for job in jobs})
     yield "| kind | definitions | run there | " + " | ".join(found) + " |"
     yield "|---|--:|--:|" + "--:|" * len(found)
     for kind in [*kinds, None]:

@@ -129,12 +129,25 @@ def may_be_label(node: cst.BaseExpression) -> bool:
     return isinstance(node, cst.Name) and node.value in LABELS
 
 
+def is_labels(ctx: Context, node: cst.BaseExpression) -> bool:
+    """Labels, or what is made of nothing but them."""
+    chains = [ctx.names.chains[node]] if node in ctx.names.chains else ctx.chains_within(node)
+    names = [c.parts[0] for c in chains if ctx.symbol(c.node) is None]
+    surely = _conditions.dtype_of(node, ctx) == "float"
+    return not surely and bool(names) and all(name in LABELS for name in names)
+
+
 def _say(ctx: Context, ref: Reference, row: tables.Row, bound: dict[str, cst.Arg]) -> None:
     if row.note:
         ctx.find(ref.node, "note", f"`{ref.symbol}`: {row.note}.", CHECK)
     if row.silent in GUARDED:
         severity = CHECK if row.silent == "S6" else NOTE
         ctx.silent(ref.node, row.silent, f"`{ref.symbol}`: {GUARDED[row.silent]}", severity)
+    elif "float:x" in row.when and row.new and is_labels(ctx, next(iter(bound.values())).value):
+        message = (
+            f"`{ref.symbol}` of labels: Keras 2 cut it if they are integers. Cast them before."
+        )
+        ctx.silent(ref.node, "S8", message, CHECK)
     elif row.silent == "S14" and row.new:
         written = [p for p in row.parameters or () if p.written and p.name not in bound]
         for parameter in written:
@@ -160,8 +173,9 @@ def through_compat(ctx: Context, ref: Reference, unknown: set[str]) -> None:
         or symbol.removeprefix("tf.").removeprefix("dtypes.").partition(".")[0] in DTYPES
     )
     if not known or ref.symbol in ("tf", "K"):
-        if ref.symbol not in unknown and root == "tf":
-            unknown.add(ref.symbol)
+        key = f"{ref.definition} {ref.symbol}"  # each definition that needs it is to be read
+        if key not in unknown and root == "tf":
+            unknown.add(key)
             if kind_of(symbol) in ("T", "D"):
                 message = f"`{ref.symbol}` went with TensorFlow 1: write it anew."
                 ctx.find(ref.node, "tensorflow 1", message, STOP)

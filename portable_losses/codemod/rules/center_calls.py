@@ -156,7 +156,7 @@ def _body(
     changed = function.deep_replace(call, layer)
     assert isinstance(changed, cst.FunctionDef)
     if tuple_:
-        changed = changed.visit(_First(new))  # type: ignore[assignment]
+        changed = changed.visit(_First(new))
     head = [
         line
         for line in ctx.module.body

@@ -237,8 +237,10 @@ def _report(ctx: Context, function: cst.FunctionDef, variant: Variant) -> None:
         message = (
             f"`{name}` is a center loss of a kind that is not recognised (update: "
             f"{variant.update or 'unknown'}, reduction: {variant.reduction or 'unknown'}). It runs "
-            "through compat.tf1; `portable_losses.compat.CenterLoss` lists what there is."
+            f"through compat.tf1; {_hint(name)}"
         )
+        if variant.runs == "never":
+            message += " Nothing in this file runs its update."
         ctx.find(function, "center_loss", message, CHECK)
         return
     # The layer says more than the general advice about variables.
@@ -262,6 +264,16 @@ def _report(ctx: Context, function: cst.FunctionDef, variant: Variant) -> None:
     else:
         ctx.find(function, "center_loss", message, CHECK)
     _factory(ctx, function, variant, settings)
+
+
+def _hint(name: str) -> str:
+    """What a name may mean."""
+    for source in ("island", "git", "angular"):
+        if source in name.lower():
+            return f'by its name it may be `compat.CenterLoss.preset("{source}", num_classes=...)`.'
+    if re.search("ema|moving|average", name.lower()):
+        return 'by its name it may be `compat.CenterLoss(num_classes, alpha, update="ema")`.'
+    return "`portable_losses.compat.CenterLoss` lists what there is."
 
 
 def _factory(

@@ -12,7 +12,7 @@ from portable_losses.codemod.rules.graph import makes_variables
 
 def apply(ctx: Context) -> None:
     makers = makes_variables(ctx)
-    if not makers:
+    if not makers and not ctx.elsewhere:
         return
     for call in ctx.all(cst.Call):
         func = call.func
@@ -21,16 +21,18 @@ def apply(ctx: Context) -> None:
         place, arg = _loss(call)
         if arg is None:
             continue
-        name = getattr(arg.value, "value", "") or getattr(
-            getattr(arg.value, "func", None), "value", ""
-        )
-        if name not in makers:
-            if any(chain.parts[0] in makers for chain in ctx.chains_within(arg)):
+        inner = arg.value.func if isinstance(arg.value, cst.Call) else arg.value
+        chain = ctx.names.chains.get(inner)
+        if chain is not None and ".".join(chain.parts) in makers:
+            name = chain.parts[0]
+        elif chain is not None and ctx.maker(chain):
+            name = ""
+        else:
+            if any(c.parts[0] in makers or ctx.maker(c) for c in ctx.chains_within(arg)):
                 _left(ctx, call, "one of the losses")
             continue
-        code = ctx.module.code_for_node(arg.value)
         if not _wrap(ctx, call, place, arg.value, name):
-            _left(ctx, call, f"`{code}`")
+            _left(ctx, call, f"`{ctx.module.code_for_node(arg.value)}`")
 
 
 def _loss(call: cst.Call) -> tuple[int, cst.Arg | None]:
@@ -66,8 +68,8 @@ def _wrap(ctx: Context, call: cst.Call, place: int, loss: cst.BaseExpression, na
     ):
         return False
     model = ctx.need("portable_losses.training", "LossModel")
-    if name in ctx.losses and isinstance(loss, cst.Name):
-        made, text = f"{ctx.losses[name]}()", f"`{ctx.losses[name]}`"
+    if beside := _beside(ctx, loss, name):
+        made, text = f"{beside}()", f"`{beside}`"
     else:
         graph_loss = ctx.need("portable_losses.compat.tf1", "GraphLoss")
         made = f"{graph_loss}({ctx.module.code_for_node(loss)})"
@@ -85,6 +87,23 @@ def _wrap(ctx: Context, call: cst.Call, place: int, loss: cst.BaseExpression, na
     )
     ctx.mark(call)
     return True
+
+
+def _beside(ctx: Context, loss: cst.BaseExpression, name: str) -> str:
+    """The class that stands beside the loss, as it is written here."""
+    if name:
+        return ctx.losses.get(name, "") if isinstance(loss, cst.Name) else ""
+    chain = ctx.names.chains.get(loss)
+    found = ctx.maker(chain) if chain else None
+    if chain is None or not found or not found[1]:
+        return ""
+    module, _, made = found[1].rpartition(".")
+    if len(chain.parts) > 1:
+        return ".".join([*chain.parts[:-1], made])
+    scope = chain.scope.find(chain.parts[0])
+    binding = scope.bindings[chain.parts[0]][0] if scope else None
+    relative = getattr(binding.statement, "relative", ()) if binding else ()
+    return "" if relative else ctx.need(module, made)
 
 
 def _without(place: int) -> Callable[[cst.Call], cst.Call]:

@@ -63,10 +63,30 @@ def apply(ctx: Context) -> None:
         for binding in scope.bindings[chain.parts[0]] if scope else ():
             if (binding.module or "").startswith("portable_losses.compat.tf1"):
                 ctx.graph.add(ctx.definition(chain.node))
+    _from_other_files(ctx)
     if ctx.target == "compat":
         ctx.graph |= {ref.definition for ref in ctx.references}
         return
     _spread(ctx)
+
+
+def _from_other_files(ctx: Context) -> None:
+    for chain in ctx.names.chains.values() if ctx.elsewhere else ():
+        above = ctx.parent(chain.node)
+        if not isinstance(above, cst.Call) or above.func is not chain.node:
+            continue
+        if made := ctx.maker(chain):
+            place = ctx.definition(chain.node)
+            if place != MODULE:
+                ctx.graph.add(place)
+            beside = f" Beside it stands `{made[1]}`." if made[1] else ""
+            ctx.find(
+                chain.node,
+                "other file",
+                f"`{made[0]}` of another file makes variables of TensorFlow 1: what calls it runs "
+                f"through compat.tf1 with it.{beside}",
+                CHECK,
+            )
 
 
 def _spread(ctx: Context) -> None:
@@ -100,6 +120,11 @@ def makes_variables(ctx: Context) -> set[str]:
         if (ctx.symbol(ref.node) or ref.symbol) in ("tf.get_variable", "tf.Variable")
         and ref.definition in tops & ctx.graph
     }
+    found |= {
+        ctx.definition(chain.node)
+        for chain in (ctx.names.chains.values() if ctx.elsewhere else ())
+        if isinstance(ctx.parent(chain.node), cst.Call) and ctx.maker(chain)
+    } & (tops & ctx.graph)
     while True:
         more = {
             ctx.definition(chain.node)

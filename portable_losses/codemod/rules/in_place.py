@@ -1,6 +1,8 @@
 """`y_pred /= total` on an argument: a new tensor in TensorFlow and JAX, but PyTorch writes into the
 caller's."""
 
+import functools
+
 import libcst as cst
 
 from portable_losses.codemod._context import Context
@@ -25,7 +27,7 @@ def apply(ctx: Context) -> None:
             continue
         if not _from_caller(ctx, node.target.value, function):
             continue
-        ctx.edit(node, lambda new, kind=kind: _assigned(new, kind()))
+        ctx.edit(node, functools.partial(_assigned, kind()))
         ctx.find(
             node,
             "in place",
@@ -57,7 +59,7 @@ def _from_caller(ctx: Context, name: str, function: cst.FunctionDef) -> bool:
     return False
 
 
-def _assigned(new: cst.AugAssign, operator: cst.BaseBinaryOp) -> cst.Assign:
+def _assigned(operator: cst.BaseBinaryOp, new: cst.AugAssign) -> cst.Assign:
     assert isinstance(new.target, cst.Name)
     right = new.value
     if isinstance(right, cst.BinaryOperation | cst.Comparison | cst.BooleanOperation | cst.IfExp):

@@ -29,8 +29,8 @@ def apply(ctx: Context) -> None:
         elif not {"y_true", "y_pred"} <= set(takes) or is_metric(ctx, function):
             continue
         elif meets_elementwise(ctx, function):
-            message = f"`{function.name.value}` broadcasts its targets."
-            ctx.silent(function, "S4", f"{message} Hand it targets of the outputs' shape.")
+            message = f"`{function.name.value}` broadcasts its targets: the numbers stay for those "
+            ctx.silent(function, "S4", f"{message}of the outputs' shape; give it no others.")
 
 
 def _update_state(ctx: Context, function: cst.FunctionDef, y_true: str, y_pred: str) -> None:

@@ -179,16 +179,17 @@ def guard(
     if not isinstance(function.body, cst.IndentedBlock):
         ctx.silent(function, "S1", f"{message}: give it {y_true} of the shape of {y_pred}.", CHECK)
         return
+    body = function.body.body
+    after_docstring = 1 if function.get_docstring() is not None and len(body) > 1 else 0
+    test = f"len({y_true}.shape) == 1 and len({y_pred}.shape) == 2"
+    first = body[after_docstring]
+    if isinstance(first, cst.If) and ctx.module.code_for_node(first.test) == test:
+        return  # by an earlier rewrite
     ops = ctx.need("keras", "ops")
-    lines = (
-        f"if len({y_true}.shape) == 1 and len({y_pred}.shape) == 2:  # as Keras 2 did\n"
-        f"    {y_true} = {ops}.expand_dims({y_true}, -1)\n"
-    )
+    lines = f"if {test}:  # as Keras 2 did\n    {y_true} = {ops}.expand_dims({y_true}, -1)\n"
     if cast:
         lines += f"{y_true} = {ops}.cast({y_true}, {y_pred}.dtype)\n"
     made = cst.parse_module(lines, config=ctx.module.config_for_parsing).body
-    body = function.body.body
-    after_docstring = 1 if function.get_docstring() is not None and len(body) > 1 else 0
 
     def change(new: cst.BaseStatement) -> cst.FlattenSentinel[cst.BaseStatement]:
         return cst.FlattenSentinel([*made, new])
