@@ -35,9 +35,7 @@ def outcomes(tmp_path):
         "    model.compile(keras.optimizers.Adam(), loss=total)\n    return model\n"
     )
     paths = sorted(tmp_path.glob("*.py"))
-    return {
-        o.path.rpartition("/")[2]: o for o in _run.migrate_files(paths, _run.Options(), jobs=1)
-    }
+    return {o.path.rpartition("/")[2]: o for o in _run.migrate_files(paths, _run.Options(), jobs=1)}
 
 
 def test_a_call_in_another_file_stays_in_the_graph_and_is_reported(outcomes):
