@@ -134,7 +134,7 @@ def is_labels(ctx: Context, node: cst.BaseExpression) -> bool:
     chains = [ctx.names.chains[node]] if node in ctx.names.chains else ctx.chains_within(node)
     names = [c.parts[0] for c in chains if ctx.symbol(c.node) is None]
     surely = _conditions.dtype_of(node, ctx) == "float"
-    return not surely and bool(names) and all(name in LABELS for name in names)
+    return not surely and bool(names) and all(name in LABELS and name != "y" for name in names)
 
 
 def _say(ctx: Context, ref: Reference, row: tables.Row, bound: dict[str, cst.Arg]) -> None:
