@@ -1,6 +1,6 @@
 """Record what old calls give, as golden figures for the codemod's tables.
 
-    python record_codemod.py K tf --out golden     # TensorFlow 2.15 and Keras 2.15
+    python record_codemod.py K tf slopes --out golden  # TensorFlow 2.15 and Keras 2.15
     python record_codemod.py tf1 --out golden      # Python 3.7, TensorFlow 1.15
 
 README.md beside this file says what the files hold. Runs with TensorFlow and NumPy alone.
@@ -73,6 +73,23 @@ def evaluate(call, names):
     )
 
 
+def slope(call, names):
+    """The gradient of the sum of a call by x, compiled, as `fit` takes it."""
+    import tensorflow as tf
+
+    scope = {key: tf.constant(value) for key, value in names.items()}
+    library = {"tf": tf, "K": tf.keras.backend}
+
+    @tf.function
+    def run(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            total = tf.reduce_sum(eval(call, {**library, **scope, "x": x}))
+        return tf.convert_to_tensor(tape.gradient(total, x))
+
+    return np.asarray(run(scope["x"]))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("sections", nargs="+")
@@ -90,7 +107,7 @@ def main():
     for section in options.sections:
         figures = {}
         for number, call in enumerate(calls[section]):
-            figure = evaluate(call, names)
+            figure = (slope if section == "slopes" else evaluate)(call, names)
             parts = figure if isinstance(figure, list) else [figure]
             for part, value in enumerate(parts):
                 figures[f"{number}_{part}"] = value

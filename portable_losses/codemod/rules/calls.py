@@ -134,7 +134,7 @@ def is_labels(ctx: Context, node: cst.BaseExpression) -> bool:
     chains = [ctx.names.chains[node]] if node in ctx.names.chains else ctx.chains_within(node)
     names = [c.parts[0] for c in chains if ctx.symbol(c.node) is None]
     surely = _conditions.dtype_of(node, ctx) == "float"
-    return not surely and bool(names) and all(name in LABELS for name in names)
+    return not surely and bool(names) and all(name in LABELS and name != "y" for name in names)
 
 
 def _say(ctx: Context, ref: Reference, row: tables.Row, bound: dict[str, cst.Arg]) -> None:
@@ -143,7 +143,7 @@ def _say(ctx: Context, ref: Reference, row: tables.Row, bound: dict[str, cst.Arg
     if row.silent in GUARDED:
         severity = CHECK if row.silent == "S6" else NOTE
         ctx.silent(ref.node, row.silent, f"`{ref.symbol}`: {GUARDED[row.silent]}", severity)
-    elif "float:x" in row.when and row.new and is_labels(ctx, next(iter(bound.values())).value):
+    elif row.new.startswith("ops.mean(") and is_labels(ctx, next(iter(bound.values())).value):
         message = (
             f"`{ref.symbol}` of labels: Keras 2 cut it if they are integers. Cast them before."
         )

@@ -1,4 +1,4 @@
-"""A center loss of Keras code that keeps its centers in an `Embedding`, compared in a `Lambda`."""
+"""A center loss of Keras code that has its centers in an `Embedding` and compares in a `Lambda`."""
 
 import libcst as cst
 
@@ -19,10 +19,10 @@ def apply(ctx: Context) -> None:
             ctx.find(
                 ref.node,
                 "center_loss",
-                "A center loss whose centers an `Embedding` holds and the optimizer trains. "
-                "It stays, with the same numbers; `portable_losses.losses.CenterLoss(num_classes, "
-                'update="gradient")` in a `LossModel` is the same without the trick, and '
-                '`compat.CenterLoss.preset("embedding", num_classes=...)` has its reduction.',
+                "This is a center loss whose centers an `Embedding` holds and the optimizer "
+                "trains. It stays, with the same numbers; `portable_losses.losses.CenterLoss("
+                'num_classes, update="gradient")` in a `LossModel` does it without the trick, and '
+                '`compat.CenterLoss.preset("embedding", num_classes=...)` with its reduction.',
             )
 
 

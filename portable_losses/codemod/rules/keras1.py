@@ -85,8 +85,8 @@ def _merge(ctx: Context, ref: Reference, call: cst.Call) -> None:
         ctx.find(
             ref.node,
             "merge",
-            "`merge` of Keras 1 with this `mode` is gone: write `keras.layers.dot`, or the "
-            "function of a `Lambda` with `keras.ops`.",
+            "`merge` of Keras 1 with this `mode` is gone: write `keras.layers.dot`, or a `Lambda` "
+            "with `keras.ops`.",
             STOP,
         )
         ctx.settle(ref, "same")
