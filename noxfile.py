@@ -34,6 +34,7 @@ QUICK_XLA = (
 )
 # Where one session leaves the figures that another shows beside its own.
 TF1_FIGURES = ROOT / ".nox" / "figures" / "center_update_tf1.json"
+TF1_SESSION = ROOT / ".nox" / "figures" / "session_step_tf1.json"
 PEER_FIGURES = {peer: TF1_FIGURES.with_name(f"{peer}.json") for peer in ("tfa", "pml")}
 # TensorFlow Addons' last release, and the last TensorFlow and Keras that it works with.
 TFA = ("tensorflow==2.15.1", "tensorflow-addons==0.23.0")
@@ -162,6 +163,7 @@ def bench_centers_tf1(session: nox.Session) -> None:
     session.install("tensorflow==1.15.5", "protobuf<3.21")
     TF1_FIGURES.parent.mkdir(exist_ok=True)
     session.run("python", "benchmarks/center_update_tf1.py", str(TF1_FIGURES))
+    session.run("python", "benchmarks/session_step.py", str(TF1_SESSION))
 
 
 @nox.session
@@ -178,7 +180,7 @@ def bench_centers(session: nox.Session, backend: str) -> None:
 def bench_graph(session: nox.Session, backend: str) -> None:
     """Time of a step of a TF1 center loss in `fit` and in a session, beside our own."""
     install(session, f".[{backend}]")
-    command = ("python", "-m", "benchmarks.graph_loss", "--tf1", str(TF1_FIGURES))
+    command = ("python", "-m", "benchmarks.graph_loss", "--tf1", str(TF1_SESSION))
     session.run(*command, *session.posargs, env=environment(backend))
 
 

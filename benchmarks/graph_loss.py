@@ -2,8 +2,8 @@
 
 A step is loss, gradient by the features and update of the centers, for a batch of 256 x 128. In
 `fit` it is measured as `GraphLoss`, beside our own `CenterLoss`; in a session, with the features
-and labels fed. Every figure comes from a process of its own. `--tf1 FILE` adds the figures that
-benchmarks/center_update_tf1.py wrote on the same machine.
+and labels fed, by benchmarks/session_step.py. Every figure comes from a process of its own.
+`--tf1 FILE` adds the figures that benchmarks/session_step.py wrote on the same machine.
 """
 
 import argparse
@@ -12,10 +12,10 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from typing import Any
 
 from benchmarks.center_update import BATCH, DIM, data, fit_step
+from benchmarks.session_step import step_time
 
 CLASSES = (1_000, 10_000)
 MODES = ("native", "graph", "session")
@@ -37,29 +37,12 @@ def center_loss(labels: Any, features: Any, num_classes: int) -> Any:
         return tf.nn.l2_loss(features - rows)
 
 
-def session_times(classes: int) -> list[float]:
-    import portable_losses.compat.tf1 as tf
-
-    given_labels, given_features = data(classes)
-    labels = tf.placeholder(tf.int32, [None])
-    features = tf.placeholder(tf.float32, [None, DIM])
-    loss = center_loss(labels, features, classes)
-    (gradient,) = tf.gradients(loss, [features])
-    found = []
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        for _ in range(120):
-            start = time.perf_counter()
-            session.run([loss, gradient.op], {labels: given_labels, features: given_features})
-            found.append(time.perf_counter() - start)
-    return found[20:]
-
-
 def measure(mode: str, classes: int) -> float:
     """The median milliseconds of a step."""
-    if mode == "session":
-        return 1e3 * statistics.median(session_times(classes))
     import portable_losses.compat.tf1 as tf
+
+    if mode == "session":
+        return step_time(tf, classes)
     from portable_losses import losses
 
     loss: Any = losses.CenterLoss(classes, DIM, alpha=ALPHA, reduction="sum")
@@ -72,7 +55,7 @@ def measure(mode: str, classes: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tf1", help="figures of TensorFlow 1.15, by center_update_tf1.py")
+    parser.add_argument("--tf1", help="figures of TensorFlow 1.15, by session_step.py")
     parser.add_argument("--one", nargs=2, metavar=("MODE", "CLASSES"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:

@@ -193,20 +193,23 @@ def _first_seen(x: Any) -> tuple[Any, Any, Any]:
     for the padding come in int32."""
     if "int" in dtype_of(x) and dtype_of(x) not in ("int32", "int64"):
         x = ops.cast(x, "int32")
+    distinct, index, count = _backend.unique(x) or _by_appearance(x)
+    there = count > 0
+    if "int" in dtype_of(x):
+        return ops.where(there, distinct, ops.full_like(distinct, NO_ID)), index, count
+    return ops.where(there, distinct, x[:1]), index, count
+
+
+def _by_appearance(x: Any) -> tuple[Any, Any, Any]:
     n = x.shape[0] if x.shape[0] is not None else ops.shape(x)[0]
     places = ops.arange(n, dtype="int32")
     own_first = _first_like(x, places)
     is_first = ops.equal(own_first, places)
     index = _backend.take_rows(ops.cumsum(ops.cast(is_first, "int32")) - 1, own_first)
-    none = ops.zeros_like(own_first)
-    index = ops.cast(index, "int32")
+    index, none = ops.cast(index, "int32"), ops.zeros_like(own_first)
     count = _backend.with_rows_added(none, index, ops.ones_like(index))
-    # The row of each distinct value; where padded, row 0.
     rows = _backend.with_rows_added(none, index, ops.where(is_first, places, none))
-    distinct = _backend.take_rows(x, rows)
-    if "int" in dtype_of(x):
-        distinct = ops.where(count > 0, distinct, ops.full_like(distinct, NO_ID))
-    return distinct, index, count
+    return _backend.take_rows(x, rows), index, count
 
 
 def _first_like(x: Any, places: Any) -> Any:

@@ -302,7 +302,7 @@ def take_rows(table: Any, rows: Any) -> Any:
         if wrong.size:
             raise InvalidArgumentError(f"The index {wrong[0]} is not in [0, {table.shape[0]}).")
     found = _backend.take_rows(table, flat)
-    checked = seen is not None or _backend.CHECKS_ROWS
+    checked = seen is not None or _backend.checks_rows()
     if not checked and "float" in str(keras.backend.standardize_dtype(found.dtype)):
         valid = keras.ops.logical_and(flat >= 0, flat < table.shape[0])
         valid = keras.ops.reshape(valid, (-1,) + (1,) * (len(table.shape) - 1))

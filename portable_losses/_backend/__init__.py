@@ -3,7 +3,10 @@
 Each backend has a module with the same functions:
 
 * `take_rows(table, rows)`: `table[rows]`, for a table that may be a variable's own value, without
-  reading all of it; `CHECKS_ROWS`: whether a row that is not there is an error, compiled or not;
+  reading all of it; `checks_rows()`: whether a row that is not there is an error,
+  though nobody sees it in what is being traced;
+* `unique(x)`: distinct values of a vector in order of appearance, the place of each entry among
+  them, and counts, all as long as `x` and padded with 0; None where no operation says it;
 * `with_rows_added(table, rows, values)`: a table with `table[rows] += values`, repeated rows
   adding up; and `add_rows_in_place(value, rows, values)`, the same to a variable's own value,
   which says whether it could;
@@ -70,9 +73,9 @@ def _load() -> Any:
 
 
 _module = _load()
-CHECKS_ROWS = _module.CHECKS_ROWS
 at_once = _module.at_once
 canonical_dtype = _module.canonical_dtype
+checks_rows = _module.checks_rows
 compiled = _module.compiled
 concrete = _module.concrete
 count_below = _module.count_below
@@ -87,6 +90,7 @@ set_mask = masking.set_keras_mask
 snapshot = _module.snapshot
 squared_distances = _module.squared_distances
 traces_python = _module.traces_python
+unique = _module.unique
 value_and_gradient = _module.value_and_gradient
 value_of = _module.value_of
 with_rows = _module.with_rows
@@ -183,11 +187,11 @@ def get_logits(tensor: Tensor) -> Tensor | None:
 
 
 __all__ = [
-    "CHECKS_ROWS",
     "Variable",
     "add_rows",
     "at_once",
     "canonical_dtype",
+    "checks_rows",
     "compiled",
     "concrete",
     "count_below",
@@ -210,6 +214,7 @@ __all__ = [
     "take_rows",
     "tracing",
     "training_of_call",
+    "unique",
     "value_and_gradient",
     "value_of",
     "with_rows",

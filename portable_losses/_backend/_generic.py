@@ -10,7 +10,9 @@ from keras import ops, tree
 
 from portable_losses._typing import Tensor
 
-CHECKS_ROWS = False
+
+def checks_rows() -> bool:
+    return False
 
 
 def take_rows(table: Any, rows: Tensor) -> Tensor:
@@ -82,6 +84,10 @@ def with_value(kept: Any, value: Tensor) -> Any:
 
 def with_rows(kept: Any, rows: Tensor, values: Tensor) -> Any:
     return with_rows_added(kept, rows, values)
+
+
+def unique(x: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
+    return None
 
 
 def snapshot(tensor: Tensor) -> Tensor:

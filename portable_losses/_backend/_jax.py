@@ -11,7 +11,9 @@ import numpy as np
 from portable_losses._backend import _generic
 from portable_losses._typing import Tensor
 
-CHECKS_ROWS = False
+
+def checks_rows() -> bool:
+    return False
 
 
 def take_rows(table: Any, rows: Tensor) -> Tensor:
@@ -113,6 +115,7 @@ def snapshot(tensor: Tensor) -> Tensor:
 
 
 keep = _generic.keep
+unique = _generic.unique
 value_of = _generic.value_of
 with_value = _generic.with_value
 

@@ -31,13 +31,31 @@ class _Kept:
         self.kind = ("kept", value.dtype, tuple(value.shape))
 
 
+# Whether a program of ours is being traced, which XLA does not compile.
+_in_program = False
+
+
+def unique(x: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
+    if not _in_program:
+        return None
+    distinct, index, count = tf.unique_with_counts(x)
+    missing = tf.shape(x)[0] - tf.shape(count)[0]
+    distinct, count = (tf.pad(found, [[0, missing]]) for found in (distinct, count))
+    return tf.ensure_shape(distinct, x.shape), index, tf.ensure_shape(count, x.shape)
+
+
 class _Program:
     """A function for one kind of tensors, called as the one operation that it is: a call of a
     `tf.function` costs more than what a small program computes."""
 
     def __init__(self, function: Callable[..., Any], variables: Any, tensors: Any):
         def call(variables: Any, tensors: Any) -> list[Tensor]:
-            self.structure = function(variables, tensors)
+            global _in_program
+            _in_program = True
+            try:
+                self.structure = function(variables, tensors)
+            finally:
+                _in_program = False
             return [x for x in leaves_of(self.structure) if x is not None]
 
         # Traced by hand: TensorFlow warns of functions that are traced often, which many programs
@@ -140,7 +158,8 @@ def value_and_gradient(
     return value, [tf.convert_to_tensor(slope) for slope in slopes]
 
 
-CHECKS_ROWS = False
+def checks_rows() -> bool:
+    return _in_program and not tf.config.list_logical_devices("GPU")
 
 
 def take_rows(table: Any, rows: Tensor) -> Tensor:
