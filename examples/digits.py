@@ -73,6 +73,11 @@ LOSSES: dict[str, tuple[Callable[[], Any], float | None, float]] = {
         None,
         0.95,
     ),
+    "TrainedSettings": (
+        lambda: losses.TrainedSettings(losses.NTXent(temperature=0.5), "temperature"),
+        None,
+        0.95,
+    ),
     "TripletCenter": (lambda: losses.TripletCenter(CLASSES), None, 0.95),
 }
 # Their predictions are the logits themselves.

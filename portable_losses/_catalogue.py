@@ -534,6 +534,13 @@ CATALOGUE: tuple[Entry, ...] = (
         peers={"pml": "ThresholdConsistentMarginLoss"},
     ),
     Entry(
+        "TrainedSettings",
+        None,
+        "embedding",
+        peers={"open_clip": "logit_scale", "pml": "MarginLoss(learn_beta=True)"},
+        stateful=True,
+    ),
+    Entry(
         "CrossBatchMemory",
         None,
         "memory",

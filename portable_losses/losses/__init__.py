@@ -144,6 +144,7 @@ from portable_losses.losses._threshold_consistent import (
 from portable_losses.losses._threshold_consistent import (
     threshold_consistent_margin as threshold_consistent_margin,
 )
+from portable_losses.losses._trained import TrainedSettings as TrainedSettings
 from portable_losses.losses._triplet import TripletBatchAll as TripletBatchAll
 from portable_losses.losses._triplet import TripletHard as TripletHard
 from portable_losses.losses._triplet import TripletSemiHard as TripletSemiHard
@@ -233,6 +234,7 @@ __all__ = [
     "SubCenterArcFace",
     "SupCon",
     "ThresholdConsistentMargin",
+    "TrainedSettings",
     "TripletBatchAll",
     "TripletCenter",
     "TripletHard",
