@@ -534,6 +534,15 @@ CATALOGUE: tuple[Entry, ...] = (
         peers={"pml": "ThresholdConsistentMarginLoss"},
     ),
     Entry(
+        "DynamicSoftMargin",
+        "dynamic_soft_margin",
+        "views",
+        "Zhang and Rusinkiewicz, Learning Local Descriptors With a CDF-Based Dynamic Soft Margin, "
+        "ICCV 2019",
+        peers={"pml": "DynamicSoftMarginLoss"},
+        stateful=True,
+    ),
+    Entry(
         "TrainedSettings",
         None,
         "embedding",

@@ -48,6 +48,8 @@ from portable_losses.losses._crossentropy import (
     sparse_categorical_crossentropy as sparse_categorical_crossentropy,
 )
 from portable_losses.losses._custom import as_loss as as_loss
+from portable_losses.losses._dynamic_soft_margin import DynamicSoftMargin as DynamicSoftMargin
+from portable_losses.losses._dynamic_soft_margin import dynamic_soft_margin as dynamic_soft_margin
 from portable_losses.losses._hinge import CategoricalHinge as CategoricalHinge
 from portable_losses.losses._hinge import Hinge as Hinge
 from portable_losses.losses._hinge import SquaredHinge as SquaredHinge
@@ -189,6 +191,7 @@ __all__ = [
     "CosineSimilarity",
     "CrossBatchMemory",
     "CurricularFace",
+    "DynamicSoftMargin",
     "GeneralizedLiftedStructure",
     "Hinge",
     "Huber",
@@ -261,6 +264,7 @@ __all__ = [
     "cosface",
     "cosine_similarity",
     "curricularface",
+    "dynamic_soft_margin",
     "generalized_lifted_structure",
     "get",
     "hinge",

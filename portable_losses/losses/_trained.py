@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from portable_losses._inputs import require_above, require_within
+from portable_losses._inputs import as_float, require_above, require_within
 from portable_losses._typing import Tensor
 from portable_losses.losses._base import Loss, StatefulLoss, register
 from portable_losses.losses._registry import get
@@ -35,7 +35,7 @@ def _require_trainable(loss: Any, names: tuple[str, ...]) -> Loss:
     can = []
     if isinstance(found, Loss) and found.sees_others:
         can = [name for name in (*POSITIVE, *FREE) if name in found.settings]
-    if not names or not set(names) <= set(can):
+    if not isinstance(found, Loss) or not names or not set(names) <= set(can):
         raise ValueError(
             "TrainedSettings takes a loss of embeddings without state, and names of its settings "
             f"that can be trained, such as CLIP() and 'temperature'; of this loss: {tuple(can)}. "
@@ -134,16 +134,16 @@ class TrainedSettings(StatefulLoss):
             )
             setattr(self, _variable_name(name), variable)
 
-    def _current(self) -> dict[str, Tensor]:
+    def _current(self, dtype: Any) -> dict[str, Tensor]:
         found = {}
         for name in self.settings["names"]:
-            value = ops.convert_to_tensor(getattr(self, _variable_name(name)))
+            value = ops.cast(ops.convert_to_tensor(getattr(self, _variable_name(name))), dtype)
             found[name] = ops.exp(value) if name in POSITIVE else value
         return found
 
     def get_settings(self) -> dict[str, float]:
         """The settings that are trained, as they are now."""
-        return {name: float(value) for name, value in self._current().items()}
+        return {name: float(value) for name, value in self._current(self.state_dtype).items()}
 
     def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         everyone = ops.ones(ops.shape(y_pred)[:1], dtype="bool")
@@ -152,7 +152,7 @@ class TrainedSettings(StatefulLoss):
     def compute_values(
         self, y_true: Tensor, y_pred: Tensor, counted: Tensor, training: bool
     ) -> Tensor:
-        settings = {**self.loss.settings, **self._current()}
+        settings = {**self.loss.settings, **self._current(as_float(y_pred)[0].dtype)}
         return type(self.loss).function(y_true, y_pred, **settings, mask=counted)
 
     def get_config(self) -> dict[str, Any]:

@@ -216,7 +216,7 @@ def triplet_hard(
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
     positive, negative = masks(found)
     distances = DISTANCES[distance](found.x, found.ref_x)
-    gap = _largest(distances, positive) + _largest(-distances, negative)
+    gap = largest(distances, positive) + largest(-distances, negative)
     each = ops.softplus(gap) if soft else positive_part(gap + margin)
     usable = ops.any(negative, axis=1)
     if singletons == "ignore":
@@ -225,7 +225,7 @@ def triplet_hard(
     return _averaged(found, each, usable)
 
 
-def _largest(x: Tensor, mask: Tensor) -> Tensor:
+def largest(x: Tensor, mask: Tensor) -> Tensor:
     """The largest `x` of a row where `mask` holds; 0 and gradient 0 where it holds nowhere.
 
     Entries that are as large, up to rounding, share the gradient. Up to rounding, since a compiler

@@ -5,6 +5,7 @@ import numpy as np
 from portable_losses import losses
 from tests.contract.case import Case
 from tests.references import embedding as reference
+from tests.references import triplet
 
 DIM = 3
 
@@ -50,7 +51,24 @@ def move(loss):
     return state
 
 
+def of_histogram(y_true, y_pred, *, histogram, **settings):
+    return triplet.dynamic_soft_margin(y_true, y_pred, histogram)
+
+
+def fill(loss):
+    counts = np.random.default_rng(7).uniform(0, 1, loss.histogram.shape[0]).astype("float32")
+    loss.histogram.assign(counts)
+    return {"histogram": counts}
+
+
 CASES = {
+    "DynamicSoftMargin": Case(
+        reference=of_histogram,
+        batch=batch,
+        settings=({"num_bins": 9, "momentum": 0.3},),
+        degenerate={name: EDGES[name] for name in ("all alike", "one thing", "batch of one")},
+        prepare=fill,
+    ),
     "TrainedSettings": Case(
         reference=trained,
         batch=batch,
