@@ -48,6 +48,7 @@ LOSSES: dict[str, tuple[Callable[[], Any], float | None, float]] = {
     ),
     "CurricularFace": (lambda: losses.CurricularFace(CLASSES, scale=16.0), None, 0.95),
     "DINO": (lambda: losses.DINO(DIM), 0.1, 0.95),  # of two views, without a teacher of its own
+    "DynamicSoftMargin": (lambda: losses.DynamicSoftMargin(), None, 0.8),
     "InstanceLoss": (lambda: losses.InstanceLoss(CLASSES), None, 0.95),
     "IslandLoss": (lambda: losses.IslandLoss(CLASSES), 0.01, 0.95),
     "MagFace": (
@@ -74,10 +75,17 @@ LOSSES: dict[str, tuple[Callable[[], Any], float | None, float]] = {
         None,
         0.95,
     ),
+    "TrainedSettings": (
+        lambda: losses.TrainedSettings(losses.NTXent(temperature=0.5), "temperature"),
+        None,
+        0.95,
+    ),
     "TripletCenter": (lambda: losses.TripletCenter(CLASSES), None, 0.95),
 }
 # Their predictions are the logits themselves.
 OF_LOGITS = {"ClassBalanced", "SoftmaxCenterLoss"}
+# Their predictions are two views: of the image, and of the image with its rows blurred.
+OF_VIEWS = {"DynamicSoftMargin"}
 
 
 def network(joint: bool, dim: int) -> keras.Model:
@@ -106,10 +114,20 @@ def network_of_views(dim: int) -> keras.Model:
     )
 
 
+def of_views(embed: keras.Model) -> keras.Model:
+    inputs = keras.Input((64,))
+    rows = keras.layers.Reshape((8, 8))(inputs)
+    blurred = keras.layers.AveragePooling1D(2, strides=1, padding="same")(rows)
+    views = [embed(inputs), embed(keras.layers.Reshape((64,))(blurred))]
+    views = [keras.layers.Reshape((1, DIM))(view) for view in views]
+    return keras.Model(inputs, keras.layers.Concatenate(axis=1)(views))
+
+
 def make(name: str) -> training.LossModel:
     loss, weight, _ = LOSSES[name]
     if weight is None:
-        model = training.LossModel(network(False, CLASSES if name in OF_LOGITS else DIM), loss())
+        embed = network(False, CLASSES if name in OF_LOGITS else DIM)
+        model = training.LossModel(of_views(embed) if name in OF_VIEWS else embed, loss())
     else:
         softmax = losses.SparseCategoricalCrossentropy(from_logits=True)
         model = training.LossModel(
@@ -137,7 +155,10 @@ def accuracy(model: training.LossModel, train: Any, test: Any) -> float:
     elif hasattr(model.loss_fn, "get_logits"):
         logits = keras.ops.convert_to_numpy(model.loss_fn.get_logits(found))
     else:
-        logits = nearest_mean(model.predict(train[0], verbose=0), train[1], found)
+        seen = model.predict(train[0], verbose=0)
+        if seen.ndim == 3:
+            seen, found = seen[:, 0], found[:, 0]
+        logits = nearest_mean(seen, train[1], found)
     return float(np.mean(np.argmax(logits, axis=1) == test[1]))
 
 

@@ -554,6 +554,22 @@ CATALOGUE: tuple[Entry, ...] = (
         peers={"pml": "ThresholdConsistentMarginLoss"},
     ),
     Entry(
+        "DynamicSoftMargin",
+        "dynamic_soft_margin",
+        "views",
+        "Zhang and Rusinkiewicz, Learning Local Descriptors With a CDF-Based Dynamic Soft Margin, "
+        "ICCV 2019",
+        peers={"pml": "DynamicSoftMarginLoss"},
+        stateful=True,
+    ),
+    Entry(
+        "TrainedSettings",
+        None,
+        "embedding",
+        peers={"open_clip": "logit_scale", "pml": "MarginLoss(learn_beta=True)"},
+        stateful=True,
+    ),
+    Entry(
         "CrossBatchMemory",
         None,
         "memory",

@@ -129,7 +129,9 @@ class _Distances(dict[Distance, Callable[[Tensor, Tensor], Tensor]]):
     """Functions by name; that of a number p is the Lp distance."""
 
     def __init__(self, of_p: Callable[..., Tensor], **named: Callable[[Tensor, Tensor], Tensor]):
-        super().__init__(named)
+        super().__init__()
+        for name, function in named.items():
+            self[name] = function
         self.of_p = of_p
 
     def __missing__(self, p: float) -> Callable[[Tensor, Tensor], Tensor]:

@@ -69,6 +69,13 @@ def gradients(function: Callable[..., Any], x: np.ndarray, *given: np.ndarray) -
     return np.asarray(_quickly(jax.vmap(jax.grad(function)), x, *given)(x, *given))
 
 
+def mapped(function: Callable[[Any], Any], x: np.ndarray) -> Any:
+    """What `function` gives for each row of `x`, stacked, by JAX's vmap; in one program."""
+    import jax
+
+    return jax.tree.map(np.asarray, _quickly(jax.vmap(function), x)(x))
+
+
 def values_and_gradients(
     functions: list[Callable[..., Any]], given: list[list[np.ndarray]]
 ) -> list[tuple[list[Any], list[Any]]]:

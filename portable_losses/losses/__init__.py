@@ -56,6 +56,8 @@ from portable_losses.losses._crossentropy import (
 from portable_losses.losses._custom import as_loss as as_loss
 from portable_losses.losses._dino import DINO as DINO
 from portable_losses.losses._dino import dino as dino
+from portable_losses.losses._dynamic_soft_margin import DynamicSoftMargin as DynamicSoftMargin
+from portable_losses.losses._dynamic_soft_margin import dynamic_soft_margin as dynamic_soft_margin
 from portable_losses.losses._hinge import CategoricalHinge as CategoricalHinge
 from portable_losses.losses._hinge import Hinge as Hinge
 from portable_losses.losses._hinge import SquaredHinge as SquaredHinge
@@ -173,6 +175,7 @@ from portable_losses.losses._threshold_consistent import (
 from portable_losses.losses._threshold_consistent import (
     threshold_consistent_margin as threshold_consistent_margin,
 )
+from portable_losses.losses._trained import TrainedSettings as TrainedSettings
 from portable_losses.losses._triplet import TripletBatchAll as TripletBatchAll
 from portable_losses.losses._triplet import TripletHard as TripletHard
 from portable_losses.losses._triplet import TripletSemiHard as TripletSemiHard
@@ -224,6 +227,7 @@ __all__ = [
     "CosineSimilarity",
     "CrossBatchMemory",
     "CurricularFace",
+    "DynamicSoftMargin",
     "FastAP",
     "GeneralizedLiftedStructure",
     "Hinge",
@@ -277,6 +281,7 @@ __all__ = [
     "SubCenterArcFace",
     "SupCon",
     "ThresholdConsistentMargin",
+    "TrainedSettings",
     "TripletBatchAll",
     "TripletCenter",
     "TripletHard",
@@ -310,6 +315,7 @@ __all__ = [
     "cosine_similarity",
     "curricularface",
     "dino",
+    "dynamic_soft_margin",
     "fast_ap",
     "generalized_lifted_structure",
     "get",

@@ -40,7 +40,7 @@ def circle(
     over the batch one over the $N_+$ others.
 
     Args:
-        y_true: Ids `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+        y_true: Ids `(N,)` or `(N, 1)`, one-hot `(N, C)`, or a mask of pairs, bool `(N, M)`.
         y_pred: Embeddings, shape `(N, d)`; normalised here.
         gamma: The paper's $\gamma$: 80 for retrieval, 256 for faces.
         margin: The paper's $m$: 0.4 for retrieval, 0.25 for faces.

@@ -57,15 +57,15 @@ def contrastive_labels(
     pairs, added up: however few the positives are, they weigh as much as the negatives.
 
     Args:
-        y_true: Ids `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+        y_true: Ids `(N,)` or `(N, 1)`, one-hot `(N, C)`, or a mask of pairs, bool `(N, M)`.
         y_pred: Embeddings, shape `(N, d)`, taken as they come.
         margin: The distance $m$ from which on negatives cost nothing.
         positive_margin: The distance $m_+$ up to which positives cost nothing.
         power: $k$, 2 as in the paper or 1.
         average: $A_+$ and $A_-$ count all pairs (`"all"`), or those that cost something
             (`"nonzero"`).
-        distance: `"euclidean"` (the paper's), `"squared_euclidean"`, or `"cosine"`, which is
-            1 − the cosine.
+        distance: `"euclidean"` (the paper's), `"squared_euclidean"`, `"manhattan"`, `"cosine"`
+            (1 − the cosine), `"snr"`, or a number $p \ge 1$ for the $L_p$ distance.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.

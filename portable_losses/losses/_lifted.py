@@ -42,11 +42,11 @@ def lifted_structure(
     value 0.
 
     Args:
-        y_true: Ids `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+        y_true: Ids `(N,)` or `(N, 1)`, one-hot `(N, C)`, or a mask of pairs, bool `(N, M)`.
         y_pred: Embeddings, shape `(N, d)`, taken as they come.
         margin: The paper's $\alpha$, here $m$.
-        distance: `"euclidean"` (the paper's), `"squared_euclidean"`, or `"cosine"`, which is
-            1 − the cosine.
+        distance: `"euclidean"` (the paper's), `"squared_euclidean"`, `"manhattan"`, `"cosine"`
+            (1 − the cosine), `"snr"`, or a number $p \ge 1$ for the $L_p$ distance.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.

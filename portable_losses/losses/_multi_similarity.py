@@ -38,7 +38,7 @@ def multi_similarity(
     those of other classes.
 
     Args:
-        y_true: Ids `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+        y_true: Ids `(N,)` or `(N, 1)`, one-hot `(N, C)`, or a mask of pairs, bool `(N, M)`.
         y_pred: Embeddings, shape `(N, d)`; normalised here.
         alpha, beta: The paper's $\alpha$ and $\beta$, for pairs of one class and of two.
         base: The paper's $\lambda$.

@@ -40,7 +40,7 @@ def npairs(
     embeddings: an activity regularizer of the last layer.
 
     Args:
-        y_true: Ids `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+        y_true: Ids `(N,)` or `(N, 1)`, one-hot `(N, C)`, or a mask of pairs, bool `(N, M)`.
         y_pred: Embeddings, shape `(N, d)`, taken as they come.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.

@@ -61,7 +61,7 @@ def supcon(
     anchors that have some.
 
     Args:
-        y_true: Ids `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+        y_true: Ids `(N,)` or `(N, 1)`, one-hot `(N, C)`, or a mask of pairs, bool `(N, M)`.
         y_pred: Embeddings, shape `(N, d)`; normalised here.
         temperature: The paper's $\tau$.
         block_size: So many anchors at a time, and no more than their pairs in memory; the gradient

@@ -72,11 +72,11 @@ def triplet_semi_hard(
     (`keras.layers.UnitNormalization`) for a margin of the paper's meaning.
 
     Args:
-        y_true: Ids `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+        y_true: Ids `(N,)` or `(N, 1)`, one-hot `(N, C)`, or a mask of pairs, bool `(N, M)`.
         y_pred: Embeddings, shape `(N, d)`.
         margin: The paper's $\alpha$, here $m$.
-        distance: `"euclidean"`, `"squared_euclidean"` (the paper's), or `"cosine"`, which is
-            1 − the cosine.
+        distance: `"euclidean"`, `"squared_euclidean"` (the paper's), `"manhattan"`, `"cosine"`
+            (1 − the cosine), `"snr"`, or a number $p \ge 1$ for the $L_p$ distance.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
@@ -124,7 +124,7 @@ class TripletSemiHard(Loss):
 
     Args:
         margin: How much nearer than the negative the positive should be.
-        distance: `"euclidean"`, `"squared_euclidean"` or `"cosine"`.
+        distance: As for the function.
         reduction, name, dtype: As for any Keras loss.
     """
 
@@ -174,12 +174,12 @@ def triplet_hard(
     one over the $N_+$ others.
 
     Args:
-        y_true: Ids `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+        y_true: Ids `(N,)` or `(N, 1)`, one-hot `(N, C)`, or a mask of pairs, bool `(N, M)`.
         y_pred: Embeddings, shape `(N, d)`, taken as they come.
         margin: The paper's $m$; without effect if `soft`.
         soft: The paper's soft margin.
-        distance: `"euclidean"` (the paper's), `"squared_euclidean"`, or `"cosine"`, which is
-            1 − the cosine.
+        distance: `"euclidean"` (the paper's), `"squared_euclidean"`, `"manhattan"`, `"cosine"`
+            (1 − the cosine), `"snr"`, or a number $p \ge 1$ for the $L_p$ distance.
         singletons: What an anchor without a positive does. `"ignore"`: nothing. `"push"`: it is
             pushed off its nearest negative, as if it had a positive at distance 0, and counts in
             the mean.
@@ -216,7 +216,7 @@ def triplet_hard(
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
     positive, negative = masks(found)
     distances = DISTANCES[distance](found.x, found.ref_x)
-    gap = _largest(distances, positive) + _largest(-distances, negative)
+    gap = largest(distances, positive) + largest(-distances, negative)
     each = ops.softplus(gap) if soft else positive_part(gap + margin)
     usable = ops.any(negative, axis=1)
     if singletons == "ignore":
@@ -225,7 +225,7 @@ def triplet_hard(
     return _averaged(found, each, usable)
 
 
-def _largest(x: Tensor, mask: Tensor) -> Tensor:
+def largest(x: Tensor, mask: Tensor) -> Tensor:
     """The largest `x` of a row where `mask` holds; 0 and gradient 0 where it holds nowhere.
 
     Entries that are as large, up to rounding, share the gradient. Up to rounding, since a compiler
@@ -307,15 +307,15 @@ def triplet_batch_all(
     and $T$ the number of triplets averaged over.
 
     Args:
-        y_true: Ids `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+        y_true: Ids `(N,)` or `(N, 1)`, one-hot `(N, C)`, or a mask of pairs, bool `(N, M)`.
         y_pred: Embeddings, shape `(N, d)`, taken as they come.
         margin: The paper's $m$.
         triplets: Which of them there are: `"all"`; `"hard"`, of negatives no farther than the
             positive; `"semi_hard"`, of the others.
         average: $T$ counts the triplets that cost something (`"nonzero"`), or those of cost 0 too
             (`"all"`, with all triplets of the batch).
-        distance: `"euclidean"` (the paper's), `"squared_euclidean"`, or `"cosine"`, which is
-            1 − the cosine.
+        distance: `"euclidean"` (the paper's), `"squared_euclidean"`, `"manhattan"`, `"cosine"`
+            (1 − the cosine), `"snr"`, or a number $p \ge 1$ for the $L_p$ distance.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.

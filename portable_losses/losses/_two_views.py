@@ -122,7 +122,7 @@ def clip(
             `arange(N)` will do. Samples with one id belong together, such as images of one
             caption, and the value is the mean of $-\log$ over all right partners.
         y_pred: Both embeddings, `(N, 2, d)`, or a tuple of two tensors `(N, d)`; normalised here.
-        temperature: The paper's $\tau$, which is trained there, from 0.07 on; here it is given.
+        temperature: The paper's $\tau$, which is trained there, from 0.07 on: `TrainedSettings`.
         block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
             computes each block again. None: all at once.
         mask: Which samples of the batch count, bool `(N,)`.
@@ -207,8 +207,8 @@ def siglip(
         y_true: Ids of the samples, `(N,)` or `(N, 1)`; all different in the paper, where
             `arange(N)` will do. Samples with one id belong together.
         y_pred: Both embeddings, `(N, 2, d)`, or a tuple of two tensors `(N, d)`; normalised here.
-        scale, bias: The paper's $t$ and $b$, which are trained there, from 10 and −10 on; here
-            they are given.
+        scale, bias: The paper's $t$ and $b$, which are trained there, from 10 and −10 on:
+            `TrainedSettings`.
         block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
             computes each block again. None: all at once.
         mask: Which samples of the batch count, bool `(N,)`.

@@ -102,6 +102,20 @@ def test_samples_that_do_not_count_are_not_there(function, batch):
     assert not values[~counted].any() and not slope[~counted].any()
 
 
+@pytest.mark.skipif(BACKEND != "jax", reason="vmap is JAX's")
+def test_vmap(batch, rng):
+    """Of many batches at once, every loss of embeddings gives what it gives of each."""
+    y, x = batch
+    functions = [cls.function for cls in CLASSES if set(PROTOCOL) <= TAKES[cls]]
+    many = np.stack([x, rng.normal(size=x.shape).astype("float32")])
+    found = autodiff.mapped(lambda p: [function(y, p) for function in functions], many)
+    for function, values in zip(functions, found, strict=True):
+        expected = ops.convert_to_numpy(function(y, many[1]))
+        np.testing.assert_allclose(
+            values[1], expected, rtol=1e-5, atol=1e-6, err_msg=function.__name__
+        )
+
+
 @in_blocks
 def test_blocks_of_anchors_give_the_same(function, batch, rng):
     y, x = batch

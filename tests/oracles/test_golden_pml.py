@@ -30,8 +30,6 @@ DIFFERENT = {
 TOLERANCE = {"ranked_list": 2e-4}
 # Two samples are equally far: the peer's miner takes one of them, and ours shares the gradient.
 TIES = {("triplet_hard", "duplicates"), ("triplet_hard", "opposite")}
-# Distances that are the margin itself, up to rounding, which alone tells whether they have a slope.
-TIES |= {("snr_contrastive", "opposite")}
 
 
 def load(path):

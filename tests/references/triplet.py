@@ -64,6 +64,24 @@ def given(y_true, x, margin=1.0, soft=False, swap=False, distance="euclidean"):
     return np.array(values)
 
 
+def dynamic_soft_margin(labels, x, histogram):
+    """L. Zhang and S. Rusinkiewicz, ICCV 2019; `x`, two views `(N, 2, d)`; `histogram`, how many
+    triplets lie around each end of equal bins from -2 to 2."""
+    labels, values = np.ravel(labels), []
+    lengths = np.sqrt((x**2).sum(axis=-1, keepdims=True))
+    x = x / np.where(lengths > 0, lengths, 1)
+    ends = np.linspace(-2, 2, len(histogram))
+    for i in range(len(x)):
+        others = [j for j in range(len(x)) if labels[j] != labels[i]]
+        measure = DISTANCES["euclidean"]
+        far = [measure(x[i, 0], x[j, 1]) for j in others]
+        far += [measure(x[j, 0], x[i, 1]) for j in others]
+        gap = measure(x[i, 0], x[i, 1]) - min(far) if others else 0.0
+        easier = sum(h for h, end in zip(histogram, ends, strict=True) if end <= gap)
+        values.append(gap * (easier / sum(histogram) if sum(histogram) else 1.0))
+    return np.array(values)
+
+
 def pn(labels, x, margin=1.0, soft=False, negatives="semi_hard", distance="cosine"):
     """B. Szubert et al., 2019, of the farthest positive; of the negative, F. Schroff et al."""
     labels, measure = np.ravel(labels), DISTANCES[distance]

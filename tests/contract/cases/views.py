@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from portable_losses import losses
 from tests.contract.case import Case
 from tests.references import embedding as reference
+from tests.references import triplet
 from tests.references import views as unpaired
 
 DIM = 3
@@ -73,7 +75,52 @@ def dino_edges():
 
 # Blocks of anchors, which compile slowly, are tried here of one; tests/losses/test_embedding.py
 # holds all that have them to the values and gradients without.
+
+
+def trained(y_true, y_pred, *, loss, names, largest_scale=100.0, **state):
+    """The reference of a loss with what `state` holds in place of its settings."""
+    settings = {
+        name.removeprefix("log_"): np.exp(x) if name.startswith("log_") else x
+        for name, x in state.items()
+    }
+    return getattr(reference, loss.name)(y_true, y_pred, **{**loss.settings, **settings})
+
+
+def move(loss):
+    state = {variable.name: np.float32(0.3 - 0.8 * i) for i, variable in enumerate(loss.variables)}
+    for variable in loss.variables:
+        variable.assign(state[variable.name])
+    return state
+
+
+def of_histogram(y_true, y_pred, *, histogram, **settings):
+    return triplet.dynamic_soft_margin(y_true, y_pred, histogram)
+
+
+def fill(loss):
+    counts = np.random.default_rng(7).uniform(0, 1, loss.histogram.shape[0]).astype("float32")
+    loss.histogram.assign(counts)
+    return {"histogram": counts}
+
+
 CASES = {
+    "DynamicSoftMargin": Case(
+        reference=of_histogram,
+        batch=batch,
+        settings=({"num_bins": 9, "momentum": 0.3},),
+        degenerate={name: EDGES[name] for name in ("all alike", "one thing", "batch of one")},
+        prepare=fill,
+    ),
+    "TrainedSettings": Case(
+        reference=trained,
+        batch=batch,
+        settings=(
+            {"loss": losses.SigLIP(), "names": ["scale", "bias"]},
+            {"loss": losses.CLIP(), "names": ["temperature"]},
+        ),
+        degenerate={name: EDGES[name] for name in ("zero embeddings", "opposite")},
+        prepare=move,
+    ),
     "SimCLR": case(reference.simclr, {}),
     "InBatchNegatives": case(reference.in_batch_negatives, {}),
     "CLIP": case(reference.clip, {}),
