@@ -47,14 +47,14 @@ def _above(similarities: Tensor, temperature: float, *among: Tensor) -> list[Ten
     return _sums(ops.sigmoid(differences / temperature), *among)
 
 
-def _with_itself(found: Pairs, with_itself: bool) -> Pairs:
-    return found._replace(own=None) if with_itself else found
-
-
-def _mean_over_positives(each: Tensor, positive: Tensor) -> tuple[Tensor, Tensor]:
-    """And whether there is one."""
-    has = ops.cast(ops.any(positive, axis=1), each.dtype)
-    return masked_mean(each, positive, axis=1), has
+def _ranked(block: Pairs, with_itself: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Positives and negatives; and as 0 or 1 whether there is a positive, the anchor aside."""
+    positive, negative = masks(block)
+    has = ops.any(positive, axis=1)
+    if with_itself:
+        with_anchor, _ = masks(block._replace(own=None))
+        positive = ops.logical_and(with_anchor, ops.expand_dims(has, 1))
+    return positive, negative, ops.cast(has, block.x.dtype)
 
 
 def _require_smooth_ap(temperature: float, block_size: int | None) -> None:
@@ -92,8 +92,8 @@ def smooth_ap(
         y_pred: Embeddings, shape `(N, d)`; normalised here.
         temperature: The paper's $\tau$; the smaller, the nearer to the average precision, and the
             fewer pairs have a gradient.
-        with_itself: Whether an anchor is one of its own references, and a positive, as in the
-            authors' code. Of other references none is the anchor.
+        with_itself: Whether an anchor that has a positive counts as one too, the nearest there
+            can be, as in the authors' code. Of other references none is the anchor.
         block_size: So many anchors at a time, each with the square of the number of references
             in memory; the gradient computes each block again. None: as many as 16 MB hold. Time
             grows with N³.
@@ -113,9 +113,10 @@ def smooth_ap(
         Path Towards Large-Scale Image Retrieval", ECCV 2020.
 
     Where peers differ:
-        pytorch-metric-learning's `SmoothAPLoss` is the same `with_itself=True`, for batches sorted
-        by class with as many samples of each. It gives other numbers, without an error, for the
-        same samples in another order, and holds $N^3$ numbers.
+        pytorch-metric-learning's `SmoothAPLoss` (2.9) is the same `with_itself=True` for batches
+        sorted by class, of as many classes as samples of each. For other numbers of samples and
+        for another order it takes samples of different classes for one, without an error. It
+        holds $N^3$ numbers.
 
     Examples:
         >>> values = smooth_ap([0, 0, 1], [[1.0, 0.0], [0.6, 0.8], [0.8, 0.6]])
@@ -126,15 +127,14 @@ def smooth_ap(
     found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
 
     def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
-        positive, negative = masks(block)
+        positive, negative, has = _ranked(block, with_itself)
         similarities = dot(block.x, block.ref_x)
         everyone = ops.logical_or(positive, negative)
         own, whole = _above(similarities, temperature, positive, everyone)
         # Each positive comes before itself by ½, and its rank starts at 1.
-        precision, has = _mean_over_positives((0.5 + own) / (0.5 + whole), positive)
+        precision = masked_mean((0.5 + own) / (0.5 + whole), positive, axis=1)
         return has * (1 - precision), has
 
-    found = _with_itself(found, with_itself)
     size = _anchors_at_a_time(found, None, block_size)
     return ops.cast(per_anchor(found, *in_blocks(found, of_block, size)), found.dtype)
 
@@ -234,7 +234,7 @@ def fast_ap(
     found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
 
     def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
-        positive, negative = masks(block)
+        positive, negative, has = _ranked(block, False)
         # ‖x − y‖² · L / 4, of vectors of length 1; a bin is 1 wide.
         distances = (1 - dot(block.x, block.ref_x)) * (num_bins / 2)
         edges = ops.cast(ops.arange(num_bins + 1, dtype="int32"), distances.dtype)
@@ -243,7 +243,6 @@ def fast_ap(
         own, whole = _sums(positive_part(1 - away), positive, everyone)
         share = divide(own * running_sums(own), running_sums(whole))
         count = ops.sum(ops.cast(positive, share.dtype), axis=1)
-        has = ops.cast(count > 0, share.dtype)
         return has - divide(ops.sum(share, axis=1), count), has
 
     size = _anchors_at_a_time(found, num_bins + 1, block_size)
@@ -325,8 +324,8 @@ def pnp(
         variant: One of the table.
         alpha, b: $\alpha$ of `"Dq"` and $b$ of `"Ib"`.
         temperature: The paper's $\tau$.
-        with_itself: Whether an anchor is one of its own references, and a positive, as in the
-            authors' code. Of other references none is the anchor.
+        with_itself: Whether an anchor that has a positive counts as one too, the nearest there
+            can be, as in the authors' code. Of other references none is the anchor.
         block_size: So many anchors at a time, each with the square of the number of references
             in memory; the gradient computes each block again. None: as many as 16 MB hold. Time
             grows with N³.
@@ -359,7 +358,7 @@ def pnp(
     found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
 
     def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
-        positive, negative = masks(block)
+        positive, negative, has = _ranked(block, with_itself)
         (before,) = _above(dot(block.x, block.ref_x), temperature, negative)
         if variant == "Iu":
             before = (1 + before) * ops.log1p(before)
@@ -369,9 +368,8 @@ def pnp(
             before = ops.log1p(before)
         elif variant == "Dq":
             before = -ops.expm1(-alpha * ops.log1p(before))
-        return _mean_over_positives(before, positive)
+        return masked_mean(before, positive, axis=1), has
 
-    found = _with_itself(found, with_itself)
     size = _anchors_at_a_time(found, None, block_size)
     return ops.cast(per_anchor(found, *in_blocks(found, of_block, size)), found.dtype)
 

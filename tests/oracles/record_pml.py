@@ -60,16 +60,23 @@ def two_views(temperature):
     return lambda x, labels: loss(x[::2], x[1::2])
 
 
+def vicreg(**arguments):
+    """Of the same rows as views."""
+    loss = losses.VICRegLoss(**arguments)
+    return lambda x, labels: loss(x[::2], ref_emb=x[1::2])
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How to get a loss out of the peer.
 
     Attributes:
         peer: Its class.
-        settings: Two times our settings, or one time if there are none.
+        settings: Two times our settings or more, or one time if there are none.
         arguments: From our settings to the peer's.
         weights: The peer's name of the proxies; None where the loss has none.
         seed: Of the batches; None: the place among the recipes.
+        batches: The names of the batches that the peer takes; all of them if empty.
     """
 
     peer: Callable
@@ -77,6 +84,7 @@ class Recipe:
     arguments: Callable[[dict], dict] = same
     weights: str | None = "W"
     seed: int | None = None
+    batches: tuple[str, ...] = ()
 
 
 RECIPES = {
@@ -280,6 +288,65 @@ RECIPES |= {
         seed=208,
     ),
 }
+# Their seeds are their own, so that neither list moves the other's batches.
+RANKINGS = {
+    "smooth_ap": Recipe(
+        losses.SmoothAPLoss,
+        (
+            {"temperature": 0.1, "with_itself": True},
+            {"temperature": 0.5, "with_itself": True},
+        ),
+        lambda ours: {"temperature": ours["temperature"]},
+        weights=None,
+        # The peer takes the number of classes for that of samples in each.
+        batches=("square", "square_duplicates", "square_opposite"),
+    ),
+    "fast_ap": Recipe(losses.FastAPLoss, ({"num_bins": 10}, {"num_bins": 5}), weights=None),
+    "pnp": Recipe(
+        losses.PNPLoss,
+        (
+            {"variant": "O", "temperature": 0.1, "with_itself": True},
+            {"variant": "Iu", "temperature": 0.1, "with_itself": True},
+            {"variant": "Ib", "b": 3.0, "temperature": 0.1, "with_itself": True},
+            {"variant": "Ds", "temperature": 0.1, "with_itself": True},
+            {"variant": "Dq", "alpha": 2.0, "temperature": 0.1, "with_itself": True},
+        ),
+        lambda ours: {
+            "anneal" if key == "temperature" else key: value
+            for key, value in ours.items()
+            if key != "with_itself"
+        },
+        weights=None,
+    ),
+    "histogram": Recipe(
+        losses.HistogramLoss,
+        ({"num_bins": 100}, {"num_bins": 7}),
+        lambda ours: {"n_bins": ours["num_bins"]},
+        weights=None,
+        # Two equal embeddings are an error; `ordinary` has two samples without a positive.
+        batches=("pairs", "threes", "classes_absent", "one_class", "all_distinct", "ordinary"),
+    ),
+    "vicreg": Recipe(
+        vicreg,
+        (
+            {"invariance_weight": 25.0, "variance_weight": 25.0, "covariance_weight": 1.0},
+            {
+                "invariance_weight": 2.0,
+                "variance_weight": 3.0,
+                "covariance_weight": 0.5,
+                "epsilon": 1e-2,
+            },
+        ),
+        lambda ours: {
+            "invariance_lambda": ours["invariance_weight"],
+            "variance_mu": ours["variance_weight"],
+            "covariance_v": ours["covariance_weight"],
+            "eps": ours.get("epsilon", 1e-4),
+        },
+        weights=None,
+        batches=("ordinary", "duplicates", "opposite"),
+    ),
+}
 MEMORY_SIZE = 6  # full after one step and a half: the second batch stands at its end and start
 
 
@@ -339,8 +406,17 @@ def record(seed, recipe, settings, one_sample=False):
         parameter = getattr(loss, recipe.weights)
         recorded.update(num_classes=np.int32(CLASSES), weights=weights)
     batches = draw_batches(random, weights)
+    if recipe.batches:
+        embeddings = batches["ordinary"][1]
+        batches["pairs"] = (np.array([3, 3, 0, 0, 1, 1], "int32"), embeddings)
+        batches["threes"] = (np.array([2, 2, 2, 0, 0, 0], "int32"), embeddings)
+        square = np.array([3, 3, 0, 0], "int32")
+        batches["square"] = (square, embeddings[:4])
+        batches["square_duplicates"] = (square, embeddings[[0, 1, 1, 2]])
+        batches["square_opposite"] = (square, batches["opposite"][1][:4])
+        batches = {name: batches[name] for name in recipe.batches}
     if one_sample:
-        labels, embeddings = batches["ordinary"]
+        labels, embeddings = next(iter(batches.values()))
         batches = {"one_sample": (labels[:1], embeddings[:1])}
     figures = []
     for labels, embeddings in batches.values():
@@ -403,11 +479,12 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)  # two recordings then agree in every bit
     files = {}
-    for place, (name, recipe) in enumerate(RECIPES.items()):
+    seeded = [*enumerate(RECIPES.items()), *enumerate(RANKINGS.items(), start=200)]
+    for place, (name, recipe) in seeded:
         seed = place if recipe.seed is None else recipe.seed
         for i, settings in enumerate(recipe.settings):
             files[f"{name}_{i}"] = record(seed, recipe, settings)
-        if recipe.peer is two_views:
+        if recipe.peer in (two_views, vicreg):
             continue
         files[f"{name}_one_sample"] = record(seed, recipe, recipe.settings[-1], one_sample=True)
     for seed, name in enumerate(["supcon", "multi_similarity"], start=100):

@@ -13,11 +13,13 @@ def sigmoid(x):
 
 def of_anchors(one, labels, x, with_itself):
     """`one` of the similarities of each anchor to its positives and its negatives; the mean over
-    anchors that have a positive."""
+    anchors that have a positive other than themselves."""
     everyone = {"ref_labels": labels, "ref_x": x} if with_itself else {}
-    rows = [in_pairs(i, labels, x, **everyone) for i in range(len(x))]
-    values = [one(positive, negative) if positive else 0.0 for positive, negative in rows]
-    return shared_out(values, [bool(positive) for positive, _ in rows])
+    values, useful = [], []
+    for i in range(len(x)):
+        useful.append(bool(in_pairs(i, labels, x)[0]))
+        values.append(one(*in_pairs(i, labels, x, **everyone)) if useful[-1] else 0.0)
+    return shared_out(values, useful)
 
 
 def smooth_ap(labels, x, temperature=0.01, with_itself=False, block_size=None):
