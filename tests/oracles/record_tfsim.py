@@ -98,7 +98,7 @@ RECIPES = {
     ),
     "soft_nearest_neighbor": (
         soft_nearest_neighbor,
-        ({"temperature": 1.0, "distance": "squared_euclidean"},),
+        ({"temperature": 4.0, "distance": "squared_euclidean"},),
     ),
     "simclr": (of_views(lambda settings: losses.SimCLRLoss(**settings)), ({"temperature": 0.5},)),
     "barlow_twins": (
