@@ -50,7 +50,7 @@ def embedding_report(
     Examples:
         >>> found = embedding_report([0, 0, 1, 1], [[0.0], [1.0], [1.5], [4.0]], k=(1, 2))
         >>> found["recall@1"], found["recall@2"], found["active_triplets"]
-        (0.25, 0.75, 0.625)
+        (0.5, 0.75, 0.625)
     """
     _require(k, margin, distance)
     labels, x = as_ids(y_true), np.asarray(y_pred, "float64")
