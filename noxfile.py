@@ -279,6 +279,17 @@ def oracle_tfa(session: nox.Session) -> None:
     session.run("python", "tests/oracles/compare.py", str(new), "tests/oracles/golden", "tfa_")
 
 
+@nox.session(python="3.11")
+def oracle_tfsim(session: nox.Session) -> None:
+    """Record the golden figures of TensorFlow Similarity again and compare. Needs `python3.11`."""
+    session.install("tensorflow==2.15.1", "tensorflow-similarity==0.17.1")
+    new = Path(session.create_tmp()) / "golden"
+    shutil.rmtree(new, ignore_errors=True)
+    command = ("python", "tests/oracles/record_tfsim.py", "--out", str(new))
+    session.run(*command, silent=True, env=environment("tensorflow"))
+    session.run("python", "tests/oracles/compare.py", str(new), "tests/oracles/golden", "tfsim_")
+
+
 @nox.session(python="3.11")  # the newest that TensorFlow 2.15 has
 def oracle_keras2(session: nox.Session) -> None:
     """Record the golden figures of Keras 2.15 again and compare. Needs `python3.11`."""

@@ -110,7 +110,7 @@ class PKBatches(keras.utils.PyDataset):
         self._x, self._targets = x, y if targets is None else targets
         order = np.argsort(members, kind="stable")
         self._rows = np.split(order, np.cumsum(np.bincount(members))[:-1])
-        self._seed = np.random.SeedSequence(seed).entropy
+        self._seed: Any = np.random.SeedSequence(seed).entropy
         self.epoch = 0
         self._batches = self._draw()
 

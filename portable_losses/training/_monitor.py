@@ -50,7 +50,7 @@ def embedding_report(
     Examples:
         >>> found = embedding_report([0, 0, 1, 1], [[0.0], [1.0], [1.5], [4.0]], k=(1, 2))
         >>> found["recall@1"], found["recall@2"], found["active_triplets"]
-        (0.25, 0.75, 0.625)
+        (0.5, 0.75, 0.625)
     """
     _require(k, margin, distance)
     labels, x = as_ids(y_true), np.asarray(y_pred, "float64")
@@ -59,7 +59,7 @@ def embedding_report(
             "Embeddings must have shape (N, d), and there must be a label for each. Received: "
             f"embeddings of shape {x.shape}, {len(labels)} labels."
         )
-    ranks: list[np.ndarray] = []
+    ranks: list[int] = []
     sums = {name: np.zeros(2) for name in ("positive", "negative", "active")}
     for d, same, others in _rows(x, labels, distance):
         for name, mask in (("positive", same & others), ("negative", ~same)):
@@ -167,7 +167,7 @@ class EmbeddingMonitor(keras.callbacks.Callback):
         super().__init__()
         _require(k, margin, distance)
         self._x, self._y, self._output = x, as_ids(y), output
-        self._settings = {"k": tuple(k), "margin": margin, "distance": distance}
+        self._settings: dict[str, Any] = {"k": tuple(k), "margin": margin, "distance": distance}
         self._batch_size, self._prefix = batch_size, prefix
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
