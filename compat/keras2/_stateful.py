@@ -70,8 +70,10 @@ class FunctionWithVariables(GraphLoss):
     def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
         """`y_true_shape` is None in `compile`, which knows no targets: they may be as the outputs
         are, or ids."""
-        known = [self.label_shape] if y_true_shape is None else [tuple(y_true_shape)[1:]]
-        labels = [tuple(y_pred_shape)[1:], (1,), ()] if known == [None] else known
+        known = self.label_shape if y_true_shape is None else tuple(y_true_shape)[1:]
+        labels: list[Any] = [known]
+        if known is None:
+            labels = [tuple(y_pred_shape)[1:], (1,), ()]
         errors = []
         for label in dict.fromkeys(labels):
             for dtype in (keras.config.floatx(), "int32"):

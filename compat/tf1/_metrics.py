@@ -336,7 +336,9 @@ def _function(name: str, metric: Metric) -> Callable[..., Any]:
     settings = settings_of(name)
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        collections = [kwargs.pop(f"{kind}_collections", None) for kind in ("metrics", "updates")]
+        collections = {
+            kind: kwargs.pop(f"{kind}_collections", None) for kind in ("metrics", "updates")
+        }
         own = kwargs.pop("name", None)
         given = dict(zip(order, args, strict=False)) | kwargs
         names, scope = VARIABLES.get(name, ()), own or SCOPES.get(name, name)
@@ -353,7 +355,7 @@ def _function(name: str, metric: Metric) -> Callable[..., Any]:
         whole = WHOLE.get(name, "sums")
         kept = {key: given[key] for key in settings if key in given}
         return streaming(
-            scope, names, sums(**given), lambda x: value(x, **kept), *collections, whole
+            scope, names, sums(**given), lambda x: value(x, **kept), whole=whole, **collections
         )
 
     function.__name__ = name
