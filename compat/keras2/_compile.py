@@ -8,6 +8,7 @@ import keras
 
 from . import _stateful, losses, metrics, optimizers
 from ._shapes import as_compiled
+from .layers import AddsMetrics, count_reported
 
 # Keras chooses the metric of these by the shapes of targets and predictions.
 CHOSEN = ("accuracy", "acc", "crossentropy", "ce")
@@ -80,7 +81,7 @@ def _aligned(y: Any, y_pred: Any, names: Any) -> Any:
     return as_compiled(y, y_pred)
 
 
-class OldTraining:
+class OldTraining(AddsMetrics):
     """What a model of Keras 2 has and one of Keras 3 has not; mixed in before one of those."""
 
     loss_layers: Sequence[Any] = ()  # the losses of `compile` that hold state
@@ -163,6 +164,7 @@ class OldTraining:
         training: bool = True,
     ) -> Any:
         y = _aligned(y, y_pred, getattr(self, "output_names", None))
+        count_reported(self._flatten_layers())  # type: ignore[attr-defined]
         with _stateful.step(training):
             return super().compute_loss(  # type: ignore[misc]
                 x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training

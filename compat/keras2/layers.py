@@ -1,4 +1,4 @@
-"""`keras.layers` of Keras 2: layers that change their weights by `add_update`.
+"""`keras.layers` of Keras 2: layers with `add_update` and `add_metric`.
 
 What is not here is that of Keras 3.
 """
@@ -15,8 +15,46 @@ from .._dispatch import Deferred
 _pending: list[list[tuple[Any, Any]]] = []
 
 
-class Layer(keras.layers.Layer):
-    """`keras.layers.Layer` with `add_update`."""
+class AddsMetrics:
+    """`add_metric` within `call`; mixed in before a layer or model of Keras."""
+
+    reported: tuple[tuple[str, Any], ...] = ()  # of this step, until the model counts them
+
+    def add_metric(
+        self, value: Any, name: str | None = None, aggregation: str = "mean", **_: Any
+    ) -> None:
+        """Report the mean of `value`, over the steps of an epoch, under `name`. The layer must have
+        been called once before training, as a layer of a functional model has."""
+        if name is None or aggregation not in ("mean", None):
+            raise ValueError(
+                "add_metric within `call` takes a value, a name, and aggregation='mean'. "
+                f"Received: name={name!r}, aggregation={aggregation!r}."
+            )
+        held = self.__dict__["reported"] = [x for x in self.reported if x[0] != name]
+        held.append((name, keras.ops.stop_gradient(keras.ops.mean(value))))
+        self.__dict__["reported"] = tuple(held)
+        trackers = self.__dict__.setdefault("means", {})
+        if name not in trackers:
+            tracker = self._tracker  # type: ignore[attr-defined]
+            locked = tracker.locked
+            tracker.unlock()  # a layer that is built takes no more state, but for this
+            trackers[name] = tracker.track(keras.metrics.Mean(name=name))
+            if locked:
+                tracker.lock()
+
+
+def count_reported(layers: Any) -> None:
+    """Let the means that layers report take in what they reported in this step."""
+    for layer in layers:
+        if isinstance(layer, AddsMetrics):
+            reported, layer.__dict__["reported"] = layer.reported, ()
+            for name, value in reported:
+                if not isinstance(value, keras.KerasTensor):
+                    layer.__dict__["means"][name].update_state(value)
+
+
+class Layer(AddsMetrics, keras.layers.Layer):
+    """`keras.layers.Layer` with `add_update` and `add_metric`."""
 
     @property
     def updates(self) -> list[Any]:

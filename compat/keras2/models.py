@@ -100,7 +100,9 @@ class FunctionalModel(Model, Functional):
         self.added_losses = (*self.added_losses, *tensors)
         self._join()
 
-    def add_metric(self, value: Any, name: str | None = None, aggregation: str = "mean") -> None:
+    def add_metric(
+        self, value: Any, name: str | None = None, aggregation: str = "mean", **_: Any
+    ) -> None:
         """Report the mean of a tensor over the steps of an epoch under `name`."""
         if aggregation != "mean" or name is None or not isinstance(value, keras.KerasTensor):
             raise ValueError(

@@ -336,8 +336,9 @@ def _function(name: str, metric: Metric) -> Callable[..., Any]:
     settings = settings_of(name)
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        metrics = kwargs.pop("metrics_collections", None)
-        updates = kwargs.pop("updates_collections", None)
+        collections = {
+            kind: kwargs.pop(f"{kind}_collections", None) for kind in ("metrics", "updates")
+        }
         own = kwargs.pop("name", None)
         given = dict(zip(order, args, strict=False)) | kwargs
         require_graph(f"tf.metrics.{name}", given.values())
@@ -349,8 +350,9 @@ def _function(name: str, metric: Metric) -> Callable[..., Any]:
             scope = own or name.removesuffix("_at_k") + kind
         whole = WHOLE.get(name, "sums")
         kept = {key: given[key] for key in settings if key in given}
-        found = sums(**given)
-        return streaming(scope, names, found, lambda x: value(x, **kept), metrics, updates, whole)
+        return streaming(
+            scope, names, sums(**given), lambda x: value(x, **kept), whole=whole, **collections
+        )
 
     function.__name__ = name
     function.__doc__ = f"`tf.metrics.{name}`({', '.join(order)}): a value and its update."

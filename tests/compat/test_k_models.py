@@ -1,8 +1,5 @@
 """The old `keras.backend` in models, in `fit` and in graphs."""
 
-import sys
-from types import SimpleNamespace
-
 import keras
 import numpy as np
 import pytest
@@ -253,34 +250,21 @@ def test_in_a_graph_of_tf1(capfd):
         assert capfd.readouterr().out.split() == ["sum", "17.0"] or autodiff.BACKEND == "tensorflow"
 
 
-def test_the_session_is_that_of_tf1(monkeypatch):
-    class Session:
-        def __init__(self, graph):
-            self.graph = graph
-
-        def run(self, fetches):
-            return ["ran", fetches]
-
-    opened, graph = [], ["first"]
-    fake = SimpleNamespace(
-        get_default_session=lambda: opened[-1] if opened else None,
-        get_default_graph=lambda: graph[0],
-        Session=Session,
-    )
-    monkeypatch.setitem(sys.modules, "portable_losses.compat.tf1", fake)
-    x = Later(None)
+def test_the_session_is_that_of_tf1():
+    tf1.reset_default_graph()
+    x = tf1.Variable(1.0)
     try:
         assert K.get_session() is K.get_session()
-        assert K.get_value(x) == ["ran", x] and K.batch_get_value([x]) == ["ran", [x]]
-        given = Session("first")
+        K.set_value(x, 3.0)
+        assert K.get_value(x) == 3.0 and K.batch_get_value([x, x]) == [3.0, 3.0]
+        given = tf1.Session()
         K.set_session(given)
         assert K.get_session() is given
-        graph[0] = "second"
-        assert K.get_session() is not given and K.get_session().graph == "second"
-        opened.append("open")
-        assert K.get_session() == "open"
-        x.load = lambda value, session: opened.append((value, session))
-        K.set_value(x, 3.0)
-        assert opened[-1] == (3.0, "open")
+        with tf1.Session() as opened:
+            assert K.get_session() is opened
+        tf1.reset_default_graph()  # another graph has another session, as in Keras 2
+        assert K.get_session() is K.get_session() is not given
+        assert K.get_session([x]).graph is x.graph
     finally:
         K.clear_session()
+        tf1.reset_default_graph()

@@ -1,7 +1,8 @@
-"""`keras2.layers.Layer.add_update`, as layers with centers use it."""
+"""`add_update` and `add_metric` of `keras2.layers.Layer`, as old layers use them."""
 
 import numpy as np
 import pytest
+from keras import ops
 
 from portable_losses.compat import K
 from portable_losses.compat import keras2 as keras
@@ -90,3 +91,40 @@ def test_augmented_assignment_reaches_nobody_else(loss):
     assert found["loss"][0] == pytest.approx(-np.log(np.diag(share)).mean(), rel=1e-5)
     bias = network.layers[-1].get_weights()[1]
     np.testing.assert_allclose(bias, -(share - y).mean(0), rtol=1e-5)
+
+
+class Reports(keras.layers.Layer):
+    def call(self, inputs):
+        self.add_metric(ops.abs(inputs), name="size", aggregation="mean")
+        self.add_metric(ops.max(inputs), name="top")
+        return inputs
+
+
+class Whole(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(1, kernel_initializer="ones")
+
+    def call(self, inputs):
+        outputs = self.dense(inputs)
+        self.add_metric(outputs, name="out")
+        return outputs
+
+
+def test_metrics_that_layers_and_models_add():
+    """The mean over the steps of an epoch; each epoch begins anew."""
+    x = np.array([[1.0], [-3.0], [2.0], [6.0]], "float32")
+    inputs = keras.Input((1,))
+    model = keras.Model(inputs, Reports()(keras.layers.Dense(1, kernel_initializer="ones")(inputs)))
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    history = model.fit(x, x, batch_size=2, epochs=2, shuffle=False, verbose=0).history
+    assert set(history) == {"loss", "size", "top"}
+    assert history["size"] == [3.0, 3.0] and history["top"] == [3.5, 3.5]
+    assert model.evaluate(x, x, batch_size=4, verbose=0, return_dict=True)["top"] == 6.0
+    model = Whole()
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    model(x)
+    history = model.fit(x, x, batch_size=2, epochs=2, verbose=0).history
+    assert history["out"] == [1.5, 1.5]
+    with pytest.raises(ValueError, match="takes a value, a name"):
+        Reports().add_metric(1.0)
