@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 from keras import ops
 
 from portable_losses import _backend
@@ -13,13 +14,13 @@ _COMPARED = "ge gt le lt".split()
 _BINARY = "add and floordiv matmul mod mul or pow sub truediv xor".split()
 
 
-class KVariable(_backend.Variable):
+class KVariable(keras.Variable):
     """What `K.variable` makes. While a graph is being built, Python's operators make nodes of it,
     which read it when they run; else they compute with its value, as those of Keras do."""
 
 
 def _define(method: str) -> None:
-    plain = getattr(_backend.Variable, method)
+    plain = getattr(keras.Variable, method)
 
     def call(self: KVariable, *others: Any) -> Any:
         graph = next((x for x in others if isinstance(x, Deferred) and not x.known), None)

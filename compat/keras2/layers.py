@@ -11,8 +11,9 @@ from portable_losses import _backend
 
 from .._dispatch import Deferred
 
-# Of the layers that are being called, the innermost last.
-_pending: list[list[tuple[Any, Any]]] = []
+# Of the layers that are being called, the innermost last: their updates, and whether they were told
+# to train, which Keras 3.6 forgets where `call` does not ask.
+_pending: list[tuple[list[tuple[Any, Any]], bool]] = []
 
 
 class AddsMetrics:
@@ -58,8 +59,12 @@ class Layer(AddsMetrics, keras.layers.Layer):
 
     @property
     def updates(self) -> list[Any]:
-        """The updates in a graph of TF1."""
+        """The updates in a graph of TF1. To set it is to add updates, as in Keras 1."""
         return self.__dict__.setdefault("_updates", [])
+
+    @updates.setter
+    def updates(self, updates: Any) -> None:
+        self.add_update(list(updates))
 
     def add_update(self, updates: Any, inputs: Any = None) -> None:
         """`(variable, new value)` pairs that a training step assigns, as TF 1.15 did.
@@ -73,17 +78,17 @@ class Layer(AddsMetrics, keras.layers.Layer):
         """
         pairs = updates if isinstance(updates, list) else [updates]
         self.updates.extend(pair for pair in pairs if isinstance(pair, Deferred))
-        if not _backend.training_of_call():
+        if not (_backend.training_of_call() or (_pending and _pending[-1][1])):
             return
         for pair in pairs:
             if isinstance(pair, tuple) and len(pair) == 2:
-                _pending[-1].append(pair)
+                _pending[-1][0].append(pair)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        _pending.append([])
+        _pending.append(([], bool(kwargs.get("training"))))
         try:
             found = super().__call__(*args, **kwargs)
-            for variable, value in _pending[-1]:
+            for variable, value in _pending[-1][0]:
                 variable.assign(keras.ops.stop_gradient(value))
         finally:
             _pending.pop()

@@ -49,6 +49,23 @@ def test_pairs_are_assigned_in_training_alone_after_the_layer():
     np.testing.assert_allclose(found.history["loss"], after, rtol=1e-6)
 
 
+def test_updates_as_keras_1_set_them():
+    class Counted(Layer):
+        def __init__(self):
+            super().__init__()
+            self.updates = []
+            self.count = self.add_weight(name="count", shape=(), initializer="zeros")
+
+        def call(self, x):
+            self.updates = [(self.count, self.count + 1.0)]
+            return x * 2
+
+    layer = Counted()
+    layer(K.constant(X), training=True)
+    layer(K.constant(X))
+    assert K.get_value(layer.count) == 1
+
+
 def test_a_layer_beside_others():
     assert keras.layers.Dense is Dense
     layer = Centers()
