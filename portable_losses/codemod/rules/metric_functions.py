@@ -183,10 +183,7 @@ def guard(
     if test in ctx.module.code_for_node(function):  # rewritten before
         return
     ops = ctx.need("keras", "ops")
-    lines = (
-        f"if {test}:  # as Keras 2 did\n"
-        f"    {y_true} = {ops}.expand_dims({y_true}, -1)\n"
-    )
+    lines = f"if {test}:  # as Keras 2 did\n    {y_true} = {ops}.expand_dims({y_true}, -1)\n"
     if cast:
         lines += f"{y_true} = {ops}.cast({y_true}, {y_pred}.dtype)\n"
     made = cst.parse_module(lines, config=ctx.module.config_for_parsing).body
