@@ -119,9 +119,11 @@ class _Apply(cst.CSTTransformer):
                 # Others were put around it; see `Context.edit`.
                 *before, last = updated_node
                 result = edit(last)
-                after = [result] if isinstance(result, cst.CSTNode) else result
-                gone = isinstance(result, cst.RemovalSentinel)
-                updated_node = cst.FlattenSentinel([*before] if gone else [*before, *after])
+                if isinstance(result, cst.RemovalSentinel):
+                    after: list[Any] = []
+                else:
+                    after = [*result] if isinstance(result, cst.FlattenSentinel) else [result]
+                updated_node = cst.FlattenSentinel([*before, *after])
             elif isinstance(updated_node, cst.CSTNode):
                 updated_node = edit(updated_node)
         return updated_node

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from portable_losses.codemod import ParseError, rewrite
+from portable_losses.codemod import ParseError, rewrite, tables
 
 FOLDER = Path(__file__).parent / "snippets"
 ROOT = Path(__file__).parent.parent.parent
@@ -234,3 +234,9 @@ def test_the_readme_shows_the_diff_of_a_center_loss():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "+        self.center_loss = make_center_loss()" in text
     assert tool.written(text) == text
+
+
+def test_the_documentation_has_the_table_of_silent_changes():
+    text = DOCS.read_text(encoding="utf-8")
+    for name, (title, differs) in tables.silent().items():
+        assert f"| {name} | {title} | {differs} |" in text, name

@@ -85,6 +85,17 @@ def test_an_update_moves_its_variable_in_training_alone_and_after_the_loss(rng):
     np.testing.assert_array_equal(number(layer.centers), moved)
 
 
+def test_an_update_that_is_not_told_runs_through_compat_in_training_alone(rng):
+    layer = load("add_update_of_old")["Running"]()
+    layer.stateful = True
+    (x,) = tensors(rng.normal(1.0, size=(6, 2)).astype("float32"))
+    layer(x, training=False)
+    assert number(layer.mean) == 0
+    found = layer(x, training=True)
+    np.testing.assert_array_equal(number(found), number(x))  # the mean from before
+    np.testing.assert_allclose(number(layer.mean), 0.1 * number(x).mean(), rtol=1e-5)
+
+
 def test_decay_is_the_schedule_it_was():
     sgd = load("optimizers")["sgd"]
     rate = sgd._learning_rate if not callable(sgd.learning_rate) else sgd.learning_rate

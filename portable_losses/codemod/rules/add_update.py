@@ -3,7 +3,9 @@
 import libcst as cst
 
 from portable_losses.codemod._context import Context
-from portable_losses.codemod._result import STOP
+from portable_losses.codemod._moved import moved
+from portable_losses.codemod._result import CHECK, STOP
+from portable_losses.codemod.rules.keras2 import LAYER, through_keras2
 
 ASSIGN = {
     "K.update": "assign",
@@ -38,7 +40,11 @@ def apply(ctx: Context) -> None:
             or _rebound(ctx, call, function)
         ):
             text = "in `call`, compute the loss first, then `if training: variable.assign(value)`."
-            ctx.silent(call, "S12", f"`add_update`: {text}", STOP)
+            if _through_keras2(ctx, call):
+                text = f"runs through compat.keras2.layers.Layer, in training. Better: {text}"
+                ctx.silent(call, "S12", f"`add_update` {text}", CHECK)
+            else:
+                ctx.silent(call, "S12", f"`add_update`: {text}", STOP)
             continue
         for ref in ctx.references:
             if ref.symbol in ASSIGN and call in ctx.ancestors(ref.node):
@@ -50,6 +56,18 @@ def apply(ctx: Context) -> None:
         )
         ctx.silent(call, "S12", message)
         ctx.mark(call)
+
+
+def _through_keras2(ctx: Context, call: cst.Call) -> bool:
+    """Give the layer around an update the base that has `add_update`, if its base is Keras' own."""
+    owner = next((n for n in ctx.ancestors(call) if isinstance(n, cst.ClassDef)), None)
+    bases = [base.value for base in owner.bases] if owner else []
+    for ref in ctx.references:
+        if ref.node in bases and moved(ref.symbol)[0] == LAYER:
+            if ref.node not in ctx.done:
+                through_keras2(ctx, ref, LAYER)
+            return True
+    return False
 
 
 def _methods(ctx: Context, node: cst.BaseExpression) -> list[str] | None:

@@ -179,12 +179,11 @@ def guard(
     if not isinstance(function.body, cst.IndentedBlock):
         ctx.silent(function, "S1", f"{message}: give it {y_true} of the shape of {y_pred}.", CHECK)
         return
+    test = f"len({y_true}.shape) == 1 and len({y_pred}.shape) == 2"
+    if test in ctx.module.code_for_node(function):  # rewritten before
+        return
     body = function.body.body
     after_docstring = 1 if function.get_docstring() is not None and len(body) > 1 else 0
-    test = f"len({y_true}.shape) == 1 and len({y_pred}.shape) == 2"
-    first = body[after_docstring]
-    if isinstance(first, cst.If) and ctx.module.code_for_node(first.test) == test:
-        return  # by an earlier rewrite
     ops = ctx.need("keras", "ops")
     lines = f"if {test}:  # as Keras 2 did\n    {y_true} = {ops}.expand_dims({y_true}, -1)\n"
     if cast:
