@@ -4,15 +4,15 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import libcst as cst
 
 from portable_losses.codemod import _names, tables
 from portable_losses.codemod._lines import lines_of
 from portable_losses.codemod._result import NOTE, Finding
+from portable_losses.codemod._scope import DEFINITIONS, Binding, Chain, Names
 from portable_losses.codemod._scope import MODULE as MODULE
-from portable_losses.codemod._scope import Binding, Chain, Names
 
 Edit = Callable[[Any], Any]
 
@@ -89,13 +89,11 @@ class Context:
         """The outermost function or class around a node."""
         if node in self.names.definition_of:
             return self.names.definition_of[node]
-        outer, above = MODULE, self.parent(node)
-        if isinstance(node, cst.FunctionDef | cst.ClassDef):
-            outer = node.name.value
+        outer, above = MODULE, cast(Any, node)
         while above is not None:
-            if isinstance(above, cst.FunctionDef | cst.ClassDef):
+            if type(above) in DEFINITIONS:
                 outer = above.name.value
-            above = self.parent(above)
+            above = self.names.parents.get(above)
         return outer
 
     def function(self, node: cst.CSTNode) -> cst.FunctionDef | None:

@@ -11,6 +11,7 @@ import libcst as cst
 
 from portable_losses.codemod import _imports, tables
 from portable_losses.codemod._context import MODULE, Context
+from portable_losses.codemod._lines import code_of
 from portable_losses.codemod._result import Change, Finding, Result
 from portable_losses.codemod._scope import Names
 from portable_losses.codemod.rules import IMPORTS, RULES
@@ -94,13 +95,13 @@ def _parse(source: str, path: str | None) -> cst.Module:
 
 def _apply(ctx: Context) -> str:
     if not ctx.edits:
-        return ctx.module.code
+        return ctx.source
     paths = set(ctx.edits)
     for node in ctx.edits:
         paths.update(ctx.ancestors(node))
     new = ctx.module.visit(_Apply(ctx.edits, paths))
     assert isinstance(new, cst.Module)
-    return new.code
+    return code_of(new)
 
 
 class _Apply(cst.CSTTransformer):

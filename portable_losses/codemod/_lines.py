@@ -1,7 +1,9 @@
 """The lines of a few nodes. LibCST's own provider places all of them, which takes longer than all
 the rest of a rewrite."""
 
+import contextlib
 from collections.abc import Iterable
+from typing import Any
 
 import libcst as cst
 from libcst._nodes.internal import CodegenState
@@ -21,9 +23,27 @@ def _mark(node: cst.CSTNode) -> cst.CSTNode:
     return node.decorator if isinstance(node, cst.Decorator) else node
 
 
-class _Lines(CodegenState):
-    def __init__(self, module: cst.Module, wanted: set[cst.CSTNode]) -> None:
+def code_of(module: cst.Module) -> str:
+    """`module.code`, in less time."""
+    state = _Code(module)
+    module._codegen(state)
+    return "".join(state.tokens)
+
+
+class _Code(CodegenState):
+    def __init__(self, module: cst.Module) -> None:
         super().__init__(module.default_indent, module.default_newline)
+
+    def record_syntactic_position(self, *args: Any, **named: Any) -> Any:
+        return _NOTHING  # the inherited one makes a generator for each node, to do nothing
+
+
+_NOTHING = contextlib.nullcontext()
+
+
+class _Lines(_Code):
+    def __init__(self, module: cst.Module, wanted: set[cst.CSTNode]) -> None:
+        super().__init__(module)
         self.wanted, self.line = wanted, 1
         self.found: dict[cst.CSTNode, int] = {}
 

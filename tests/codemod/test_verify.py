@@ -11,7 +11,7 @@ import pytest
 
 from portable_losses import _environment, cli
 from portable_losses.codemod import _run, rewrite
-from portable_losses.codemod.verify import check, guard, plain
+from portable_losses.codemod.verify import calls, check, guard, plain
 
 HERE = Path(check.__file__).parent
 BACKEND = keras.backend.backend()
@@ -203,8 +203,7 @@ def verdicts(tmp_path_factory):
     for before, after in FAULTS:
         head, tail = new.rsplit(before, 1)
         new = head + after + tail
-    oracles = [sys.executable] if BACKEND == "tensorflow" else []
-    found = check.verify([("old.py", old, new)], [BACKEND, "nonsense"], oracles, seconds=60)
+    found = check.verify([("old.py", old, new)], [BACKEND, "nonsense"], seconds=60)
     assert not touched.exists(), "code of the module has run"
     return {verdict.name: verdict for verdict in found["old.py"]}
 
@@ -246,6 +245,25 @@ def test_what_cannot_be_run_has_its_reason(verdicts):
         "`perceptual_loss` not run: needs `network`, which line 10 computes: code of the module is "
         "not run"
     )
+
+
+def test_an_oracle_runs_the_package_by_its_path(tmp_path):
+    old = (
+        "import tensorflow as tf\n\n\ndef f_loss(y_true, y_pred):\n"
+        "    return tf.reduce_sum(tf.abs(y_true - y_pred))\n"
+    )
+    runs = check._Runs(tmp_path, lambda message: None)
+    jobs, found = runs.jobs("a.py", old, old, 60), {}
+    arguments = ("oracle", [sys.executable, str(HERE)], jobs, found)
+    if BACKEND != "tensorflow":
+        with pytest.raises(check.VerifyError, match="No module named 'tensorflow'"):
+            runs.record(*arguments)
+        return
+    runs.record(*arguments)
+    (result,) = found.values()
+    assert result["runs"] and result["by"].startswith("TensorFlow 2.")
+    _, arrays = calls.read(jobs[0]["record"])
+    assert len(arrays["tensor"]) == 2 and len(arrays["gradient"]) == 1
 
 
 # The command --------------------------------------------------------------------------------------

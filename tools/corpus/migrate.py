@@ -34,10 +34,12 @@ def migrate(corpus: Path, work: Path) -> None:
         except Exception as error:
             row["crash"] = f"{type(error).__name__}: {error}"
             continue
-        row["stops"] = sum(finding.severity == STOP for finding in result.findings)
+        stops = [finding.line for finding in result.findings if finding.severity == STOP]
+        row["stops"], row["stopped"] = len(stops), 0
         before, after = definitions(parse(text), plain=False), parse(result.source)
         for job, definition in zip(of_file[file], before, strict=True):
             row["definitions"][job["key"]] = _word(definition, result)
+            row["stopped"] += _touches(definition, stops)
             source = cut(after, definition.name, definition.number)
             if source is not None and job["key"] in jobs:
                 place = work / "sources" / "rewritten" / f"{job['place']}.py"
@@ -52,11 +54,15 @@ def migrate(corpus: Path, work: Path) -> None:
 def _word(definition: Definition, result: Result) -> str:
     """What became of a definition with all that it needs: the worst of it."""
     lines = [finding.line for finding in result.findings if finding.severity != NOTE]
-    if any(first <= line <= last for line in lines for first, last in definition.spans):
+    if _touches(definition, lines):
         return "flagged"
     names = {node.name for node in ast.parse(definition.old).body if hasattr(node, "name")}
     words = {result.definitions.get(name) for name in names}
     return next((word for word in ("compat", "native") if word in words), "unchanged")
+
+
+def _touches(definition: Definition, lines: list[int]) -> bool:
+    return any(first <= line <= last for line in lines for first, last in definition.spans)
 
 
 def _rewritten(text: str) -> Result:

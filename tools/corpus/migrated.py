@@ -22,7 +22,8 @@ def lines(work: Path, backends: tuple[str, ...]) -> Iterator[str]:
     yield f"| read | {len(readable)} |"
     yield f"| rewritten | {len(good)} |"
     yield f"| unchanged by a second rewrite | {sum(not row['again'] for row in good)} |"
-    yield f"| without anything to write by hand | {sum(not row['stops'] for row in good)} |"
+    yield f"| no loss and no metric to write by hand | {sum(not row['stopped'] for row in good)} |"
+    yield f"| nothing at all to write by hand | {sum(not row['stops'] for row in good)} |"
     yield ""
     words = {key: word for row in good for key, word in row["definitions"].items()}
     yield "| what became of definitions | all | " + " | ".join(TITLES) + " |"
