@@ -79,7 +79,7 @@ def dynamic_soft_margin(
 
     Examples:
         >>> views = [[[1.0, 0.0], [1.0, 0.0]], [[0.0, 1.0], [0.6, 0.8]]]
-        >>> values = dynamic_soft_margin([0, 1], views, histogram=[0.0, 1.0, 3.0, 0.0])
+        >>> values = dynamic_soft_margin([0, 1], views, histogram=[1.0, 0.0, 3.0, 0.0])
         >>> [round(float(value), 4) for value in values]  # 0 - 0.8944, 0.6325 - 0.8944; bins of 4/3
         [-0.2236, -0.0655]
     """

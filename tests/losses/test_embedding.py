@@ -60,8 +60,10 @@ def figures(function, x):
 
 
 def assert_same(found, expected):
+    """Float32 leaves some of the digits of the largest figure to the smallest."""
     for a, b in zip(found, expected, strict=True):
-        np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-6)
+        atol = 2e-6 + 3e-7 * np.max(np.abs(b), initial=0)
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=atol)
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
