@@ -77,8 +77,10 @@ def histogram(
     empty = ops.zeros((num_bins + 1,), dtype=share.dtype)
     density = _backend.with_rows_added(empty, nodes, shares)
     count = ops.sum(ops.cast(positive, share.dtype))
-    below = divide(running_sums(ops.expand_dims(density, 0))[0], count)
-    each = ops.take(below, low) * (1 - share) + ops.take(below, low + 1) * share
+    density = divide(density, count)
+    below = running_sums(ops.expand_dims(density, 0))[0]
+    # A slope as the density: as a difference of running sums it would lose digits.
+    each = ops.take(below, low) + ops.take(density, low + 1) * share
     each = ops.where(negative, each, zeros)
     rivals = ops.sum(ops.cast(negative, share.dtype), axis=1)
     return ops.cast(per_anchor(found, ops.sum(each, axis=1), rivals), found.dtype)

@@ -320,7 +320,7 @@ RANKINGS = {
     ),
     "histogram": Recipe(
         losses.HistogramLoss,
-        ({"num_bins": 100}, {"num_bins": 7}),
+        ({"num_bins": 20}, {"num_bins": 7}),
         lambda ours: {"n_bins": ours["num_bins"]},
         weights=None,
         # Two equal embeddings are an error; `ordinary` has two samples without a positive.
