@@ -216,26 +216,30 @@ def test_a_draw_is_without_repetition_and_by_seed():
 
 
 def test_a_training_run_draws_anew_and_resumes(tmp_path):
-    y, x = as_batch("ordinary")
+    rng, size = np.random.default_rng(2), 24
+    y, x = np.arange(size) % 4, (2 + rng.normal(size=(size, DIM))).astype("float32")
 
     def made():
         network = keras.Sequential([keras.Input((DIM,)), keras.layers.Dense(DIM)])
+        network.set_weights([np.eye(DIM), np.zeros(DIM)])
         loss = losses.RandomlyMined(losses.ContrastiveLabels(), miners.DistanceWeighted(), seed=4)
         model = training.LossModel(network, loss)
         model.compile(keras.optimizers.SGD(0.0))  # the draw alone makes a difference
         return model
 
     def seen(model):
-        return model.fit(x, y, batch_size=N, epochs=3, shuffle=False, verbose=0).history["loss"]
+        whole = {"batch_size": size, "shuffle": False, "verbose": 0}
+        return model.fit(x, y, epochs=3, **whole).history["loss"]
 
     model = made()
     first = seen(model)
-    assert len(set(first)) > 1 and np.isfinite(first).all()
+    assert len(set(first)) == 3 and np.isfinite(first).all()
+    np.testing.assert_allclose(seen(made()), first, rtol=1e-6)  # by the seed
     model.save(tmp_path / "model.keras")
     second = seen(model)
     resumed = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(seen(resumed), second, rtol=1e-6)
-    values = [model.evaluate(x, y, batch_size=N, verbose=0) for _ in range(2)]
+    values = [model.evaluate(x, y, batch_size=size, verbose=0) for _ in range(2)]
     assert values[0] == values[1]
 
 
