@@ -33,25 +33,25 @@ def easy_hard(positives, negatives, positive_range=None, negative_range=None):
     )
 
 
-# Our class: the peer of our settings, and the settings.
+# Our class: the peer of our settings, and the settings. With the first, losses are recorded too.
 RECIPES = {
     "BatchHard": (lambda: miners.BatchHardMiner(distance=EUCLIDEAN), [{}]),
     "BatchEasyHard": (
         easy_hard,
         [
-            {"positives": positives, "negatives": negatives}
-            for positives in ("hard", "semi_hard", "easy", "all")
-            for negatives in ("hard", "semi_hard", "easy", "all")
-            if "semi_hard" not in (positives, negatives)
-            or (positives != negatives and "all" not in (positives, negatives))
-        ]
-        + [
             {
                 "positives": "hard",
                 "negatives": "semi_hard",
                 "positive_range": [0.5, 2.5],
                 "negative_range": [1.5, 3.0],
-            }
+            },
+            *(
+                {"positives": positives, "negatives": negatives}
+                for positives in ("hard", "semi_hard", "easy", "all")
+                for negatives in ("hard", "semi_hard", "easy", "all")
+                if "semi_hard" not in (positives, negatives)
+                or (positives != negatives and "all" not in (positives, negatives))
+            ),
         ],
     ),
     "MultiSimilarity": (
@@ -72,7 +72,7 @@ RECIPES = {
         lambda margin, triplets: miners.TripletMarginMiner(
             margin=margin, type_of_triplets=semihard(triplets), distance=EUCLIDEAN
         ),
-        [{"margin": 0.4, "triplets": kind} for kind in ("all", "hard", "semi_hard", "easy")],
+        [{"margin": 0.4, "triplets": kind} for kind in ("semi_hard", "all", "hard", "easy")],
     ),
     "Angular": (lambda angle: miners.AngularMiner(angle=angle), [{"angle": 20.0}, {"angle": 45.0}]),
 }
@@ -131,7 +131,7 @@ def record():
             configs.append({"miner": name, "settings": settings})
             batches = list(zip(labels, embeddings, strict=True))
             recorded[f"{key}_masks"] = np.stack([choose(miner, y, x) for y, x in batches])
-            for loss_name, loss in losses_of(name).items():
+            for loss_name, loss in losses_of(name).items() if settings is all_settings[0] else ():
                 figures = [differentiate(loss, miner, y, x) for y, x in batches]
                 value, gradient = map(np.stack, zip(*figures, strict=True))
                 recorded.update(

@@ -59,7 +59,6 @@ CASES = {
         batch=embedding.batch,
         settings=(
             {"loss": losses.MultiSimilarity(beta=10.0), "dims": [1, DIM], "weights": [0.5, 2.0]},
-            {"loss": losses.SupCon(temperature=0.5), "dims": [2]},
         ),
         degenerate=embedding.edges(),
     ),
