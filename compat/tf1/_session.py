@@ -148,7 +148,9 @@ class Session:
             if plan is None:
                 plan = self.graph.plans[plan_key] = Plan(asked, fed)
             found = Request(structure, asked, fed, plan)
-            if key is not None and len(asked) == len(leaves):
+            # A name may come to mean another variable: that of a later model's loss.
+            named = any(isinstance(x, str) for x in _infer.leaves_of(fetches))
+            if key is not None and len(asked) == len(leaves) and not named:
                 self._requests[key] = found
         return found
 
