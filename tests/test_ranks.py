@@ -26,10 +26,16 @@ def rows(rng):
 
 
 @EACH
-def test_nearest_above(module, rows):
-    x, among = rows
-    column, exists = map(numbers, module.nearest_above(*map(ops.convert_to_tensor, rows)))
-    for i, j in zip(*np.nonzero(~among), strict=True):
+@pytest.mark.parametrize("compiles", [False, True], ids=["eager", "compiled"])
+@pytest.mark.parametrize("times", [1, 20], ids=["few", "many"])
+def test_nearest_above(module, rows, times, compiles, rng):
+    x, among = (np.tile(part, (1, times)) for part in rows)
+    wanted = ~among & (rng.random(x.shape) < 0.7)
+    wanted[1] = False
+    function = autodiff.compiled(lambda *given: module.nearest_above(*given))
+    find = function if compiles else module.nearest_above
+    column, exists = map(numbers, find(*map(ops.convert_to_tensor, (x, among, wanted))))
+    for i, j in zip(*np.nonzero(wanted), strict=True):
         above = x[i][among[i] & (x[i] > x[i, j])]
         assert exists[i, j] == bool(above.size)
         if above.size:
@@ -54,3 +60,9 @@ def test_squared_distances(dim, rng):
     expected = ((x[:, None].astype("float64") - y) ** 2).sum(-1)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert found[2, 1] == 0
+    x[3] = x[0]
+    own = ops.convert_to_tensor(x)
+    found = numbers(_backend.squared_distances(own, own))
+    expected = ((x[:, None].astype("float64") - x) ** 2).sum(-1)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert found[3, 0] == found[0, 3] == found[1, 1] == 0

@@ -19,8 +19,9 @@ Each backend has a module with the same functions:
   is no input, so that an update would be thrown away when the trace ends;
 * `squared_distances(x, y)`: `‖x − y‖²` of rows, `(N, d)` and `(M, d)` to `(N, M)`, as sums of
   squared differences; no gradient;
-* `nearest_above(x, among)`: for each entry of `(N, M)` that is none of those `among`, bool
-  `(N, M)`, the column of the smallest of those in its row that is larger; and whether there is one;
+* `nearest_above(x, among, wanted)`: for each entry of `(N, M)` that is `wanted` and none of those
+  `among`, bool `(N, M)` both, the column of the smallest of those in its row that is larger; and
+  whether there is one. The fewer are wanted, the sooner it is done;
 * `count_below(x, among, bounds)`: how many entries of its row, of those `among`, are below
   each bound;
 * `map_blocks(function, blocks, shared)`: `function(*(b[k] for b in blocks), *shared)` for each k,

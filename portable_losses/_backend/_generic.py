@@ -127,7 +127,7 @@ def _held(x: Tensor, among: Tensor) -> Tensor:
 
 
 def nearest_above(
-    x: Tensor, among: Tensor, rank: Callable[..., Tensor] = rank
+    x: Tensor, among: Tensor, wanted: Tensor, rank: Callable[..., Tensor] = rank
 ) -> tuple[Tensor, Tensor]:
     held = _held(x, among)
     order = ops.argsort(held, axis=1)

@@ -164,12 +164,44 @@ def _sorted_keys(keys: Tensor, among: Tensor) -> Tensor:
     return jnp.sort(jnp.where(among, keys, jnp.iinfo(keys.dtype).max), axis=1)
 
 
-def _nearest_above(x: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
+# With more wanted entries in a row than this, a sort of all is done sooner.
+_FEW = 48
+
+
+def _nearest_above(x: Tensor, among: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    rank = jnp.cumsum(wanted, axis=1, dtype="int32")
+    few = jnp.max(rank[:, -1], initial=0) <= _FEW
+    return jax.lax.cond(few, _nearest_one_by_one, _nearest_of_sorted, x, among, rank)
+
+
+def _nearest_one_by_one(x: Tensor, among: Tensor, rank: Tensor) -> tuple[Tensor, Tensor]:
+    """One wanted entry of each row after the other, `rank` telling which is which."""
+    (rows, columns), count = x.shape, rank[:, -1]
+    held, among, each = x.T, among.T, jnp.arange(rows)
+    places = jnp.arange(columns, dtype="int32")[:, None]
+
+    def find(state: Any) -> Any:
+        k, column_of, exists = state
+        own = jax.vmap(lambda rank: jnp.searchsorted(rank, k + 1))(rank)
+        above = jnp.logical_and(among, held > x[each, jnp.minimum(own, columns - 1)])
+        least = jnp.min(jnp.where(above, held, jnp.inf), axis=0)
+        there = jnp.logical_and(above, held == least)
+        column = jnp.min(jnp.where(there, places, columns), axis=0)
+        at = each, jnp.where(k < count, own, columns)
+        column_of = column_of.at[at].set(jnp.minimum(column, columns - 1), mode="drop")
+        return k + 1, column_of, exists.at[at].set(column < columns, mode="drop")
+
+    start = jnp.int32(0), jnp.zeros(x.shape, "int32"), jnp.zeros(x.shape, bool)
+    most = jnp.max(count, initial=0)
+    return jax.lax.while_loop(lambda state: state[0] < most, find, start)[1:]
+
+
+def _nearest_of_sorted(x: Tensor, among: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
     keys, rows = _keys(x), jnp.arange(x.shape[0])[:, None]
     right = jax.vmap(functools.partial(jnp.searchsorted, side="right"))
     # One search for both: the rank of the next entry, and of an entry itself the first like it.
     rank = right(_sorted_keys(keys, among), keys - among)
-    columns = jnp.broadcast_to(jnp.arange(x.shape[1]), x.shape)
+    columns = jnp.broadcast_to(jnp.arange(x.shape[1], dtype="int32"), x.shape)
     place = jnp.where(among, rank, x.shape[1])
     column_of = jnp.zeros(x.shape, columns.dtype).at[rows, place].set(columns, mode="drop")
     exists = rank < jnp.sum(among, axis=1, keepdims=True)

@@ -178,18 +178,50 @@ def replicas() -> int:
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    if concrete(x) is not None and concrete(y) is not None and _are_one(x, y):
+        # Each pair once, by a function that is an order faster on the CPU.
+        above = torch.ones((len(x), len(x)), dtype=torch.bool).triu_(1)
+        found = torch.zeros(above.shape, dtype=x.dtype)
+        found.masked_scatter_(above, torch.pdist(x).square())
+        return found + found.T
     return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist").square()
+
+
+def _are_one(x: Tensor, y: Tensor) -> bool:
+    return x.data_ptr() == y.data_ptr() and x.shape == y.shape and x.stride() == y.stride()
 
 
 def _sorted(x: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
     return torch.sort(torch.where(among, x, torch.inf).contiguous(), dim=1)
 
 
-def nearest_above(x: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
+def nearest_above(x: Tensor, among: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    if x.dtype == torch.float32 and concrete(x) is not None:
+        return _nearest_of_wanted(x, among, wanted)
     held, columns = _sorted(x, among)
     rank = torch.searchsorted(held, x.contiguous(), right=True)
     exists = rank < among.sum(dim=1, keepdim=True)
     return torch.gather(columns, 1, torch.where(exists, rank, 0)), exists
+
+
+def _nearest_of_wanted(x: Tensor, among: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """By one sort of numbers that hold value and column, which NumPy has an order faster."""
+    (n, m), bits = x.shape, (x + 0.0).view(torch.int32)  # -0 is 0
+    keys = (bits ^ ((bits >> 31) & 0x7FFFFFFF)).long()  # in the order of the floats
+    none = torch.iinfo(torch.int64).max
+    held = torch.where(among, (keys << 32) | torch.arange(m), none).contiguous()
+    held.numpy().sort(axis=1)
+    rows, columns = torch.nonzero(wanted, as_tuple=True)
+    count = torch.bincount(rows, minlength=n)
+    slots = torch.arange(len(rows)) - (torch.cumsum(count, 0) - count)[rows]
+    bounds = torch.zeros((n, int(count.max())), dtype=torch.int64)
+    bounds[rows, slots] = (keys[rows, columns] + 1) << 32
+    rank = torch.searchsorted(held, bounds)[rows, slots]
+    there = rank < among.sum(dim=1)[rows]
+    column_of, exists = torch.zeros_like(keys), torch.zeros_like(wanted)
+    exists[rows, columns] = there
+    column_of[rows, columns] = torch.where(there, held[rows, rank.clamp(max=m - 1)] & 0xFFFFFFFF, 0)
+    return column_of, exists
 
 
 def count_below(x: Tensor, among: Tensor, bounds: Tensor) -> Tensor:

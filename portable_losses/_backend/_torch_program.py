@@ -43,6 +43,7 @@ def trace(
         _drop_copies(graph)
         graph.eliminate_dead_code()
         _compute_constants(module)
+        _compute_once(graph)
         graph.eliminate_dead_code()
         _add_rows_in_place(graph, held)
     _part(graph, held)
@@ -84,6 +85,18 @@ def _drop_copies(graph: Any) -> None:
             same = node.target in (_aten.detach.default, _aten.lift_fresh_copy.default)
         if same:
             node.replace_all_uses_with(node.args[0])
+
+
+def _compute_once(graph: Any) -> None:
+    """A gradient computes again what its loss did, from the same tensors."""
+    known: dict[str, Any] = {}
+    for node in graph.nodes:
+        schema = _schema(node)
+        if schema is None or torch.Tag.nondeterministic_seeded in node.target.tags:
+            continue
+        first = known.setdefault(repr((str(node.target), node.args, node.kwargs)), node)
+        if first is not node:
+            node.replace_all_uses_with(first)
 
 
 def _compute_constants(module: Any) -> None:

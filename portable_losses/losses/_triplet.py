@@ -109,7 +109,7 @@ def triplet_semi_hard(
     positive, negative = masks(found)
     distances = DISTANCES[distance](found.x, found.ref_x)
     held = ops.stop_gradient(distances)
-    column, exists = _backend.nearest_above(held, negative)
+    column, exists = _backend.nearest_above(held, negative, positive)
     farthest = ops.argmax(ops.where(negative, held, ops.full_like(held, -float("inf"))), axis=1)
     column = ops.where(exists, column, ops.cast(ops.expand_dims(farthest, 1), column.dtype))
     gap = distances - ops.take_along_axis(distances, column, axis=1)

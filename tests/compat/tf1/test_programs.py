@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import portable_losses.compat.tf1 as tf
-from portable_losses import training
+from portable_losses import _backend, training
 from tests.oracles import tf1_programs
 
 GOLDEN = Path(__file__).parents[2] / "oracles" / "golden"
@@ -22,6 +22,12 @@ def golden(name: str, program: Any) -> dict[str, np.ndarray]:
 
 
 TRAINING = np.load(GOLDEN / "programs.npz")["training"]
+
+
+@pytest.fixture(autouse=True)
+def traced_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch runs a program some times before it traces it; here it runs what it traced alone."""
+    monkeypatch.setattr(_backend._module, "RUNS_BEFORE_TRACE", 0, raising=False)
 
 
 def close(actual: Any, expected: np.ndarray, what: str) -> None:
