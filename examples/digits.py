@@ -47,7 +47,7 @@ LOSSES: dict[str, tuple[Callable[[], Any], float | None, float]] = {
         0.95,
     ),
     "CurricularFace": (lambda: losses.CurricularFace(CLASSES, scale=16.0), None, 0.95),
-    "DINO": (lambda: losses.DINO(DIM), 0.1, 0.95),  # of two views, without a teacher of its own
+    "DINO": (lambda: losses.DINO(DIM), 0.01, 0.95),  # of two views, without a teacher of its own
     "DynamicSoftMargin": (lambda: losses.DynamicSoftMargin(), None, 0.8),
     "InstanceLoss": (lambda: losses.InstanceLoss(CLASSES), None, 0.95),
     "IslandLoss": (lambda: losses.IslandLoss(CLASSES), 0.01, 0.95),
