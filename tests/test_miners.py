@@ -172,6 +172,12 @@ def test_a_config_makes_the_same_miner(miner):
     assert twin.settings == miners.get(config).settings
 
 
+def test_labels_that_are_a_mask_of_pairs():
+    y, x = as_batch("ordinary")
+    loss = losses.Mined(losses.MultiSimilarity(beta=5.0), miners.BatchHard("cosine"))
+    np.testing.assert_allclose(float(loss(y[:, None] == y, x)), float(loss(y, x)), rtol=1e-6)
+
+
 def test_loss_and_miner_of_one_name_stay_apart():
     loss = losses.Mined(losses.MultiSimilarity(), miners.MultiSimilarity(0.2))
     twin = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
