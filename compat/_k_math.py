@@ -169,7 +169,7 @@ def _reduced(function: Callable[..., Any], x: Any, axis: Any, keepdims: bool) ->
     return cast(wide, "int32" if dtype == "bool" else dtype)
 
 
-def _one_by_one(function: Callable[..., Any]) -> Callable[..., Any]:
+def one_by_one(function: Callable[..., Any]) -> Callable[..., Any]:
     """Over one axis after the other, the last first: over several, Keras on PyTorch cannot
     everywhere."""
 
@@ -207,7 +207,7 @@ def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 @operation("K.prod")
 def _prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return _reduced(_one_by_one(ops.prod), x, axis, keepdims)
+    return _reduced(one_by_one(ops.prod), x, axis, keepdims)
 
 
 def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -295,14 +295,14 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     x = cast(tensor(x), "bool")
     axis = reduced_axes(axis, x)
-    return _one_by_one(ops.any)(x, axis, keepdims)
+    return one_by_one(ops.any)(x, axis, keepdims)
 
 
 @operation("K.all")
 def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     x = cast(tensor(x), "bool")
     axis = reduced_axes(axis, x)
-    return _one_by_one(ops.all)(x, axis, keepdims)
+    return one_by_one(ops.all)(x, axis, keepdims)
 
 
 @operation("K.argmax")

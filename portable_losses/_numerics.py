@@ -126,13 +126,14 @@ def log_sum_exp(x: Tensor, mask: Tensor, axis: int = -1, keepdims: bool = False)
 def mean(x: Tensor, axis: int | tuple[int, ...] | None = -1, keepdims: bool = False) -> Tensor:
     """Σx / n. `ops.mean` computes float64 in float32 on JAX and PyTorch (Keras 3.15)."""
     shape = ops.shape(x)
-    axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    # By their names: without, `ops.sum` drops axes that it is to keep, on PyTorch.
+    axes = tuple(range(len(shape))) if axis is None else (axis,) if isinstance(axis, int) else axis
     count = 1
     for a in axes:
         count = count * shape[a]
     if ops.is_tensor(count):  # TensorFlow, where it does not know the size
         count = ops.cast(count, x.dtype)
-    return ops.sum(x, axis=axis, keepdims=keepdims) / count
+    return ops.sum(x, axis=axes, keepdims=keepdims) / count
 
 
 def running_sums(x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from .. import K
+from .._dispatch import operation
 from ._shapes import expand_column
 
 LONG = {
@@ -98,12 +99,22 @@ SAME = (
     "squared_hinge",
 )
 OURS = (binary_crossentropy, binary_focal_crossentropy, cosine_similarity, huber)
+
+
+def old(space: str, function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """A function of tensors under its old name, such as `keras.losses.hinge`: it takes KerasTensors
+    and nodes of a TF1 graph as well."""
+    package = "portable_losses.compat.keras2"
+    package = package if space == "losses" else f"{package}.{space}"
+    made = operation(f"keras.{space}.{name}")(function)
+    made.__name__ = name
+    return keras.saving.register_keras_serializable(package)(made)
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{name: getattr(keras.losses, name) for name in SAME},
-    **{
-        function.__name__: keras.saving.register_keras_serializable(
-            "portable_losses.compat.keras2"
-        )(function)
-        for function in OURS
-    },
+    name: old("losses", function, name)
+    for name, function in (
+        *((name, getattr(keras.losses, name)) for name in SAME),
+        *((function.__name__, function) for function in OURS),
+    )
 }

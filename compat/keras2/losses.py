@@ -132,8 +132,6 @@ class LossFunctionWrapper(Loss):
         return same_rank(y_true, y_pred)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        if isinstance(y_pred, Deferred) and self.fn in FUNCTIONS.values():  # which take tensors
-            return y_pred.defer(self.fn, (y_true, y_pred), self.settings)
         return self.run(y_true, y_pred, **self.settings)
 
     def get_config(self) -> dict[str, Any]:

@@ -4,18 +4,19 @@ What is not here is that of Keras 3.
 """
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
-from ._functions import ALIASES, FUNCTIONS
+from ._functions import ALIASES, FUNCTIONS, old
 from ._lookup import Lookup
 from ._metric import PACKAGE, Old
 from ._metric import MeanMetricWrapper as MeanMetricWrapper
 from ._metric import Metric as Metric
 from ._missing import look_up
-from ._shapes import same_rank, weights_for
+from ._shapes import expand_column, same_rank, weights_for
 
 # Those of Keras 3, with the bridges of `Old`: they keep their state and their numbers.
 KEPT = (
@@ -65,16 +66,43 @@ KEPT = (
 OLD_NAMES = {"KLDivergence": "kullback_leibler_divergence"}
 # Keras 3 counts these in integers, and weights below 1 become 0.
 IN_FLOATS = ("BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")
+
+
+def _binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
+    """How many of the last axis are right; Keras 3 keeps them one by one."""
+    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+    y_true = expand_column(y_true, y_pred)
+    return ops.mean(keras.metrics.binary_accuracy(y_true, y_pred, threshold=threshold), axis=-1)
+
+
+def _cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+    """The cosine itself; the loss of this name is minus it."""
+    return -FUNCTIONS["cosine_similarity"](y_true, y_pred, axis=axis)
+
+
+def _among_all(function: Callable[..., Any]) -> Callable[..., Any]:
+    """With a `k` of more classes than there are, where PyTorch raises, all are among them."""
+
+    def accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
+        y_pred = ops.convert_to_tensor(y_pred)
+        return function(y_true, y_pred, k=min(k, y_pred.shape[-1]))
+
+    return accuracy
+
+
 ACCURACIES = {
-    name: getattr(keras.metrics, name)
-    for name in (
-        "binary_accuracy",
-        "categorical_accuracy",
-        "sparse_categorical_accuracy",
-        "sparse_top_k_categorical_accuracy",
-        "top_k_categorical_accuracy",
+    name: old("metrics", function, name)
+    for name, function in (
+        ("binary_accuracy", _binary_accuracy),
+        ("categorical_accuracy", keras.metrics.categorical_accuracy),
+        ("sparse_categorical_accuracy", keras.metrics.sparse_categorical_accuracy),
+        *(
+            (name, _among_all(getattr(keras.metrics, name)))
+            for name in ("top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy")
+        ),
     )
 }
+cosine_similarity = old("metrics", _cosine_similarity, "cosine_similarity")
 
 
 def _bridged(name: str) -> Any:
@@ -179,12 +207,6 @@ class MeanTensor(Metric):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "shape": self.shape}
-
-
-@_register
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
-    """The cosine itself; the loss of this name is minus it."""
-    return -FUNCTIONS["cosine_similarity"](y_true, y_pred, axis=axis)
 
 
 _CLASSES = {

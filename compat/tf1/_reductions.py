@@ -7,6 +7,8 @@ from typing import Any
 from keras import ops
 
 from .._dispatch import operation
+from .._k_inputs import reduced_axes
+from .._k_math import one_by_one
 from ._dtypes import as_name
 from ._math import absolute, safe_sqrt
 from ._tensors import axes as _axes
@@ -53,21 +55,17 @@ def log_sum_exp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def euclidean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    if axis is None and keepdims:  # which keras.ops.sum forgets on PyTorch
-        axis = tuple(range(len(x.shape)))
     return safe_sqrt(total(ops.square(x), axis, keepdims))
 
 
-def _all_of(x: Any, axis: Any, keepdims: bool) -> Any:
-    return ops.all(x, axis=axis, keepdims=keepdims)
+def _over_axes(compute: Callable[..., Any]) -> Callable[..., Any]:
+    """Of `ops.prod` and its like, in the dtype that came."""
 
+    def reduce(x: Any, axis: Any, keepdims: bool) -> Any:
+        function = compute if axis is None else one_by_one(compute)
+        return ops.cast(function(x, axis=axis, keepdims=keepdims), dtype_of(x))
 
-def _any_of(x: Any, axis: Any, keepdims: bool) -> Any:
-    return ops.any(x, axis=axis, keepdims=keepdims)
-
-
-def _product(x: Any, axis: Any, keepdims: bool) -> Any:
-    return ops.cast(ops.prod(x, axis=axis, keepdims=keepdims), dtype_of(x))
+    return reduce
 
 
 def _reduction(name: str, compute: Callable[..., Any], kind: str = "numbers") -> Callable[..., Any]:
@@ -82,7 +80,8 @@ def _reduction(name: str, compute: Callable[..., Any], kind: str = "numbers") ->
             )
         if axis == () or len(x.shape) == 0:
             return x if kind != "floats" else compute(ops.expand_dims(x, -1), -1, False)
-        return compute(x, axis, keepdims)
+        # All axes by their names where they are kept: else Keras drops them on PyTorch.
+        return compute(x, reduced_axes(axis, x) if keepdims else axis, keepdims)
 
     @operation(f"tf.{name}")
     def function(
@@ -120,9 +119,9 @@ reduce_sum = _reduction("reduce_sum", total)
 reduce_mean = _reduction("reduce_mean", mean)
 reduce_max = _reduction("reduce_max", lambda x, a, k: ops.amax(x, axis=a, keepdims=k))
 reduce_min = _reduction("reduce_min", lambda x, a, k: ops.amin(x, axis=a, keepdims=k))
-reduce_prod = _reduction("reduce_prod", _product)
-reduce_all = _reduction("reduce_all", _all_of, "bool")
-reduce_any = _reduction("reduce_any", _any_of, "bool")
+reduce_prod = _reduction("reduce_prod", _over_axes(ops.prod))
+reduce_all = _reduction("reduce_all", _over_axes(ops.all), "bool")
+reduce_any = _reduction("reduce_any", _over_axes(ops.any), "bool")
 reduce_logsumexp = _reduction("reduce_logsumexp", log_sum_exp, "floats")
 reduce_variance = _reduction("reduce_variance", variance, "floats")
 reduce_std = _reduction("reduce_std", lambda x, a, k: safe_sqrt(variance(x, a, k)), "floats")
@@ -145,7 +144,7 @@ def count_nonzero(
     keep = bool(either(keepdims, keep_dims, "keepdims and keep_dims", False))
     found = ops.cast(ops.not_equal(x, ops.zeros_like(x)), as_name(dtype))
     over = _axes(axis, reduction_indices)
-    return found if over == () else total(found, over, keep)
+    return found if over == () else total(found, reduced_axes(over, x) if keep else over, keep)
 
 
 def _arg(name: str, compute: Callable[..., Any]) -> Callable[..., Any]:
@@ -265,4 +264,8 @@ def norm(
 ) -> Any:
     """`tf.norm`: of all entries unless an axis is given. At 0 the gradient is 0, TF's is NaN."""
     keep = bool(either(keepdims, keep_dims, "keepdims and keep_dims", False))
-    return _norm(_tensor(tensor), ord, _axes(axis), keep)
+    x, over = _tensor(tensor), _axes(axis)
+    if over is None:  # a vector of all entries, whatever the rank
+        found = _norm(ops.reshape(x, [-1]), ord, 0, False)
+        return ops.reshape(found, [1] * len(x.shape)) if keep else found
+    return _norm(x, ord, over, keep)

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from record_tf1 import versions
 from tensorflow.python.training import moving_averages
+from tf1_functions import FUNCTIONS, fetch
 from tf1_programs import (
     CLASSES,
     PROGRAMS,
@@ -69,6 +70,12 @@ def main():
     together.update({"averages/" + key: found for key, found in follow_by_averages(tf).items()})
     together = {key: np.float64(found) for key, found in together.items()}
     path = os.path.join(folder, "programs_training.npz")
+    np.savez_compressed(path, versions=versions(), **together)
+    together = {}
+    for function in FUNCTIONS:
+        found = fetch(tf, function)
+        together.update({function.__name__ + "/" + key: found[key] for key in found})
+    path = os.path.join(folder, "programs_functions.npz")
     np.savez_compressed(path, versions=versions(), **together)
     with tf.Graph().as_default(), tf.Session() as session:
         with tf.variable_scope("train"):
