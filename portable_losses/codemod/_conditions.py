@@ -11,6 +11,7 @@
 | `single:x` | is no list |
 | `tensors:x` | is no list of shapes, or of lists of numbers |
 | `float:x` | shows no sign of integers; for the division, is surely a float |
+| `kept:x` | (an axis) is given, where `keepdims` may be true: all axes Keras drops on PyTorch |
 | `shape` | the call's value is used as a tuple only |
 """
 
@@ -59,6 +60,10 @@ def _holds(condition: str, bound: dict[str, cst.Arg], ctx: Context, ref: Referen
             return _is_name(value, "None")
         case "value":
             return value is not None and not _is_name(value, "None")
+        case "kept":
+            keepdims = bound["keepdims"].value if "keepdims" in bound else None
+            dropped = keepdims is None or _is_name(keepdims, "False")
+            return dropped or not (value is None or _may_be_none(value, ctx))
         case "true":
             return _is_name(value, "True")
         case "false":
@@ -94,6 +99,18 @@ def _is_shape(value: cst.BaseExpression, ctx: Context) -> bool:
 
 def _is_name(value: cst.BaseExpression | None, name: str) -> bool:
     return isinstance(value, cst.Name) and value.value == name
+
+
+def _may_be_none(value: cst.BaseExpression, ctx: Context) -> bool:
+    """Whether it is `None`, or the name of one: a variable, or an argument with that default."""
+    if not isinstance(value, cst.Name) or _is_name(value, "None"):
+        return _is_name(value, "None")
+    for node in ctx.ancestors(value):
+        if isinstance(node, cst.FunctionDef | cst.Lambda):
+            for parameter in (*node.params.params, *node.params.kwonly_params):
+                if parameter.name.value == value.value:
+                    return _is_name(parameter.default, "None")
+    return _is_name(ctx.assigned(value), "None")
 
 
 def _is_integer(value: cst.BaseExpression | None) -> bool:

@@ -66,6 +66,10 @@ TEXTS = {
     "tf.to_bfloat16(x)": "ops.cast(x, 'bfloat16')",
     "tf.truncated_normal_initializer()": "tf.truncated_normal_initializer()",
 }
+# All axes, kept: Keras drops them on PyTorch.
+KEPT = [f"K.{name}" for name in ("all", "any", "logsumexp", "max", "min", "prod", "sum")]
+KEPT += [f"tf.reduce_{name.removeprefix('K.')}" for name in KEPT]
+TEXTS |= {f"{name}(x, keepdims=True)": f"{name}(x, keepdims=True)" for name in KEPT}
 # Faults that change nothing: (symbol, fault) and why.
 BY_NAME = "the old function takes these by name alone"
 HARMLESS = {

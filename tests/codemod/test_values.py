@@ -44,6 +44,18 @@ def test_a_loss_factory(rng):
     np.testing.assert_allclose(number(found), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_all_axes_are_kept_on_each_backend(rng):
+    x = rng.uniform(size=(4, 3)).astype("float32")
+    scope = load("kept_axes")
+    (given,) = tensors(x)
+    total = number(scope["total"](given, keepdims=True))
+    assert total.shape == (1, 1)
+    np.testing.assert_allclose(total, x.sum(keepdims=True), rtol=1e-6)
+    np.testing.assert_allclose(number(scope["of_largest"](given)), x / x.max(), rtol=1e-6)
+    expected = (x / x.sum(-1, keepdims=True)).max()
+    np.testing.assert_allclose(number(scope["of_rows"](given)), expected, rtol=1e-6)
+
+
 def test_a_metric_has_the_figure_of_keras_2_for_targets_of_one_dimension(rng):
     recall = load("metric_function")["recall"]
     y, p = np.array([1, 0, 1, 1]), np.array([[0.9], [0.8], [0.2], [0.7]], "float32")
