@@ -49,7 +49,6 @@ _TAPE = (
 # What to say of a name and all that is below it.
 ADVICE: dict[str, str] = {
     "GradientTape": _TAPE,
-    "TensorArray": "Collect a Python list and tf.stack it, or use tf.map_fn.",
     "SparseTensor": _SPARSE,
     "sparse": _SPARSE,
     "sparse_tensor_dense_matmul": _SPARSE,

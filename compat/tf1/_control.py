@@ -210,8 +210,7 @@ def cond(
     pred = as_node(pred, graph)
     with graph.name_scope(name or "cond"):
         blocks = [Block(graph).trace(function) for function in (true_fn, false_fn)]
-        shapes = [_infer.replace(block.structure, lambda _: 0) for block in blocks]
-        if shapes[0] != shapes[1]:
+        if _infer.form_of(blocks[0].structure) != _infer.form_of(blocks[1].structure):
             raise ValueError(
                 "tf.cond: true_fn and false_fn must return values of the same structure. "
                 f"Received: {blocks[0].structure} and {blocks[1].structure}."

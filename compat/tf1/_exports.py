@@ -24,6 +24,7 @@ from . import (
     _session,
     _shapes,
     _sources,
+    _tensor_array,
     _variables,
     errors,
     summary,
@@ -73,6 +74,7 @@ _PLACES: tuple[tuple[Any, str], ...] = (
         "constant disable_eager_execution enable_eager_execution executing_eagerly identity no_op "
         "placeholder placeholder_with_default",
     ),
+    (_tensor_array, "TensorArray"),
     (
         _variables,
         "GraphKeys Variable add_to_collection add_to_collections assign assign_add assign_sub "
@@ -160,6 +162,7 @@ NAMES |= {
     "logging.error": _config.ignore,
     "logging.debug": _config.ignore,
     "python.training.moving_averages.assign_moving_average": _moving.assign_moving_average,
+    "python.ops.tensor_array_ops.TensorArray": _tensor_array.TensorArray,
     "python.ops.control_flow_ops.with_dependencies": _control.with_dependencies,
     "random.normal": _random.random_normal,
     "random.shuffle": _random.random_shuffle,

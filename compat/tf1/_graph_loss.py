@@ -354,6 +354,7 @@ class GraphLoss(StatefulLoss):
         given = {"y_true": y_true, "y_pred": y_pred}
         values: dict[Node, Any] = {node: given[name] for name, node in trace.inputs.items()}
         frame = Frame(Weights(weights, plan), values, frozen=not moves)
+        frame.differentiated = training
         if plan.random:
             frame.seeds = lambda op: self.seed_generator
         return frame.run(plan).value(trace.loss)

@@ -58,9 +58,21 @@ def dtype_of(view: View) -> str:
     return str(keras.backend.standardize_dtype(view.dtype))
 
 
+class Composite:
+    """Abstract: an object around one leaf, which loops and branches carry."""
+
+    def part(self) -> Any:
+        raise NotImplementedError
+
+    def with_part(self, part: Any) -> "Composite":
+        raise NotImplementedError
+
+
 def replace(structure: Any, function: Callable[[Any], Any]) -> Any:
     """`structure` with `function` of each leaf; lists, tuples and dicts are structure."""
     kind = type(structure)
+    if isinstance(structure, Composite):
+        return structure.with_part(function(structure.part()))
     if kind is list or kind is tuple:
         return kind([replace(part, function) for part in structure])
     if kind is dict:
@@ -74,6 +86,17 @@ def leaves_of(structure: Any) -> list[Any]:
     found: list[Any] = []
     replace(structure, found.append)
     return found
+
+
+def form_of(structure: Any) -> Any:
+    """What two structures have in common that differ in their leaves alone."""
+    if isinstance(structure, Composite):
+        return type(structure)
+    if isinstance(structure, list | tuple):
+        return type(structure), [form_of(part) for part in structure]
+    if isinstance(structure, dict):
+        return {key: form_of(part) for key, part in structure.items()}
+    return None
 
 
 def evaluate(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:

@@ -16,6 +16,7 @@ from ._control import Block, Blocks, Branch
 from ._graph import Graph, Node, Operation, get_default_graph
 from ._run import Frame, Plan, is_known
 from ._sources import as_node
+from ._tensor_array import is_unwritten
 from .errors import InvalidArgumentError
 
 # JAX differentiates loops of a known number of turns.
@@ -41,7 +42,7 @@ def _inner(graph: Graph, like: list[Node], element: bool = False) -> list[Node]:
 
 
 def _views(node: Node, element: bool) -> Any:
-    if node.shape.ndims is None:
+    if node.shape.ndims is None or is_unwritten(node):
         return None
     sizes = node.shape.as_list()
     return _infer.views_of(sizes[1:] if element else sizes, str(node.dtype))
@@ -61,6 +62,17 @@ def _at_once(*given: Any) -> bool:
     return any(ops.is_tensor(x) for x in leaves) or current_graph() is None
 
 
+def _made_large(body: Callable[..., Any], start: Any) -> list[Any]:
+    """What a loop starts with; a `tf.TensorArray` without entries gets the size that the first
+    turn gives it, of which nothing else is used."""
+    if not any(map(is_unwritten, start)):
+        return list(start)
+    return [
+        ops.zeros_like(after) if is_unwritten(before) else before
+        for before, after in zip(start, body(*start), strict=True)
+    ]
+
+
 def _like(value: Any, like: Any) -> Any:
     """In the dtype and, where it is known, the static shape that a loop carries."""
     return ops.cast(ops.convert_to_tensor(value), like.dtype)
@@ -74,6 +86,9 @@ class While(Blocks):
         self.given, self.inner, self.limit = given, inner, limit
         for start, end in zip(given, blocks[1].results, strict=True):
             same = start.shape == end.shape
+            if is_unwritten(start):
+                self.give(end.views, str(start.dtype))
+                continue
             self.give(start.views if same else None, str(start.dtype))
 
     def compute(self, frame: Frame) -> list[Any]:
@@ -96,6 +111,7 @@ class While(Blocks):
             found = found + [store.read(v) for v in written]
             return tuple(_like(x, before) for x, before in zip(found, carried, strict=True))
 
+        start = _made_large(body, start)
         if frame.differentiated and NO_GRADIENT:
             found = self._by_scan(frame, goes_on, body, tuple(start))
         else:
@@ -180,18 +196,26 @@ def while_loop(
     number of turns is known, as of `i < 10`, or `maximum_iterations` bounds it."""
     single = not isinstance(loop_vars, list | tuple)
     if _at_once(loop_vars):
-        start = tuple(_infer.replace([loop_vars] if single else list(loop_vars), tensor))
+        structure = _infer.replace([loop_vars] if single else list(loop_vars), tensor)
         limit = maximum_iterations
 
-        def turn(*given: Any) -> Any:
-            return tuple(_as_list(body(*given)))
+        def put(values: Any) -> Any:
+            each = iter(values)
+            return _infer.replace(structure, lambda _: next(each))
 
+        def goes_on(*values: Any) -> Any:
+            return cond(*put(values))
+
+        def turn(*values: Any) -> Any:
+            return tuple(_infer.leaves_of(_as_list(body(*put(values)))))
+
+        start = tuple(_made_large(turn, _infer.leaves_of(structure)))
         if NO_GRADIENT and isinstance(limit, int) and any(map(_backend.is_traced, start)):
-            found = bounded(cond, turn, start, limit)
+            found = bounded(goes_on, turn, start, limit)
         else:
-            found = ops.while_loop(cond, turn, start, maximum_iterations=limit)
-        only = single or (len(found) == 1 and not return_same_structure)
-        return found[0] if only else list(found)
+            found = ops.while_loop(goes_on, turn, start, maximum_iterations=limit)
+        found = put(found)
+        return found[0] if single or (len(found) == 1 and not return_same_structure) else found
     graph = _graph_of(loop_vars)
     structure = [loop_vars] if single else list(loop_vars)
     structure = _infer.replace(structure, lambda x: as_node(x, graph))

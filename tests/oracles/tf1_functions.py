@@ -72,7 +72,84 @@ def kept_axes(tf):
     return found
 
 
-FUNCTIONS = [losses_of_keras, metrics_of_keras, kept_axes]
+def arrays(tf):
+    """`tf.TensorArray` by Python ints, and in loops: each form, values and gradients."""
+    rows = np.arange(8, dtype="f").reshape(4, 2) / 4 - 0.5
+    x = tf.placeholder_with_default(rows, [None, 2])
+    found, scalar = {}, tf.TensorArray(tf.float32, 3, clear_after_read=False)
+    scalar = scalar.write(2, 5.0).write(0, 1.0).write(1, tf.reduce_sum(x))
+    found["by_ints"] = scalar.stack()
+    found["read"] = scalar.read(1)
+    found["gathered"] = scalar.gather([2, 2, 0])
+    found["size"] = scalar.size()
+    grown = tf.TensorArray(tf.float32, 0, dynamic_size=True)
+    for i in range(3):
+        grown = grown.write(i, x[i] * 2.0)
+    found["grown"] = grown.concat()
+    found["scattered"] = tf.TensorArray(tf.float32, 4).scatter([3, 1, 0, 2], x).stack()
+    parts = tf.TensorArray(tf.int32, 2).unstack(tf.constant([[1, 2], [3, 4]]))
+    found["unstacked"] = parts.read(1)
+
+    entries = tf.TensorArray(tf.float32, 4).unstack(x)
+    squares = tf.TensorArray(tf.float32, size=4)  # the shape of its entries is not said
+
+    def square(i, squares):
+        return i + 1, squares.write(i, tf.square(entries.read(i)))
+
+    _, squares = tf.while_loop(lambda i, _: i < 4, square, [0, squares])
+    found["squares"] = squares.stack()
+    found["slope_squares"] = tf.gradients(found["squares"], x)[0]
+
+    sums = tf.TensorArray(tf.float32, 5, element_shape=[2], clear_after_read=False)
+    sums = sums.write(0, tf.constant([1.0, -1.0]))
+
+    def add(i, sums):
+        return i + 1, sums.write(i, sums.read(i - 1) * x[i - 1] + 1.0)
+
+    _, sums = tf.while_loop(lambda i, _: i < 5, add, [1, sums])
+    found["sums"] = sums.stack()
+    found["last"] = sums.read(4)
+    found["slope_sums"] = tf.gradients(found["last"], x)[0]
+
+    # Of as many entries as there are samples, each with as many columns.
+    size = tf.shape(x)[0]
+    pairs = tf.TensorArray(tf.float32, size=size, clear_after_read=False)
+
+    def distances(i, pairs):
+        return i + 1, pairs.write(i, tf.reduce_sum(tf.square(x - x[i]), 1))
+
+    _, pairs = tf.while_loop(lambda i, _: i < size, distances, [tf.constant(0), pairs])
+    found["pairs"] = pairs.stack()
+    found["joined"] = tf.reduce_sum(pairs.concat())
+    found["slope_pairs"] = tf.gradients(tf.reduce_max(found["pairs"], 1), x)[0]
+
+    # A branch that writes or not, and a loop in a loop.
+    chosen = tf.TensorArray(tf.float32, 4, element_shape=[])
+
+    def choose(i, chosen):
+        value = tf.reduce_sum(x[i])
+        return i + 1, tf.cond(
+            value > 0, lambda: chosen.write(i, value), lambda: chosen.write(i, value * 10.0)
+        )
+
+    _, chosen = tf.while_loop(lambda i, _: i < 4, choose, [0, chosen])
+    found["chosen"] = chosen.stack()
+    table = tf.TensorArray(tf.float32, 2)
+
+    def row(i, table):
+        def cell(j, cells):
+            return j + 1, cells.write(j, tf.cast(i * 3 + j, tf.float32))
+
+        cells = tf.TensorArray(tf.float32, 3)
+        _, cells = tf.while_loop(lambda j, _: j < 3, cell, [0, cells])
+        return i + 1, table.write(i, cells.stack())
+
+    _, table = tf.while_loop(lambda i, _: i < 2, row, [0, table])
+    found["table"] = table.stack()
+    return found
+
+
+FUNCTIONS = [losses_of_keras, metrics_of_keras, kept_axes, arrays]
 
 
 def fetch(tf, function):

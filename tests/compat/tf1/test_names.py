@@ -16,7 +16,6 @@ NAMES = Path(__file__).with_name("symbols.txt").read_text(encoding="utf-8").spli
 WITHOUT = {
     "GradientTape",
     "SparseTensor",
-    "TensorArray",
     "distributions.Normal",
     "estimator.EstimatorSpec",
     "estimator.export.PredictOutput",
