@@ -41,14 +41,8 @@ _SPARSE = "Use dense tensors."
 _PRIVATE = "It is a private module of TensorFlow 1. Use what is public, or keras.ops."
 _DISTRIBUTIONS = "Write the density with tf operations, such as -tf.square(x - mean) / (2 * var)."
 
-_TAPE = (
-    "Keras 3 takes gradients in `fit`: give the loss to `compile`, or write a `train_step` for the "
-    "backend (tf.GradientTape, jax.grad or loss.backward of the framework itself)."
-)
-
 # What to say of a name and all that is below it.
 ADVICE: dict[str, str] = {
-    "GradientTape": _TAPE,
     "SparseTensor": _SPARSE,
     "sparse": _SPARSE,
     "sparse_tensor_dense_matmul": _SPARSE,
@@ -79,7 +73,6 @@ ADVICE: dict[str, str] = {
     "contrib.learn": _ESTIMATOR,
     "contrib.data": _INPUT,
     "contrib.distribute": _STRATEGY,
-    "contrib.eager.GradientTape": _TAPE,
     "contrib.distributions": _DISTRIBUTIONS,
     "contrib.crf": "Write the recursion with tf.scan and tf.reduce_logsumexp.",
     "contrib.opt": "Use the optimizers of tf.train, or keras.optimizers.",

@@ -24,6 +24,7 @@ from . import (
     _session,
     _shapes,
     _sources,
+    _tape,
     _tensor_array,
     _variables,
     errors,
@@ -74,6 +75,7 @@ _PLACES: tuple[tuple[Any, str], ...] = (
         "constant disable_eager_execution enable_eager_execution executing_eagerly identity no_op "
         "placeholder placeholder_with_default",
     ),
+    (_tape, "GradientTape"),
     (_tensor_array, "TensorArray"),
     (
         _variables,
@@ -111,6 +113,7 @@ NAMES |= {
     "contrib.slim.fully_connected": _layers.fully_connected,
     "contrib.slim.flatten": _layers.flatten,
     "contrib.slim.dropout": _layers.slim_dropout,
+    "contrib.eager.GradientTape": _tape.GradientTape,
     "contrib.eager.enable_eager_execution": _sources.enable_eager_execution,
     "estimator.ModeKeys": SimpleNamespace(TRAIN="train", EVAL="eval", PREDICT="infer"),
     "errors": errors,

@@ -29,6 +29,8 @@ Each backend has a module with the same functions:
   function's tensors none may come from elsewhere;
 * `value_and_gradient(function, xs)`: a scalar `function(*xs)` and its gradients by the tensors
   `xs`; may be nested in another gradient;
+* `Tape(persistent, variables)`: a context that records what is computed, `watch(xs)` and
+  `gradient(ys, xs, slopes)`, with None where there is no path; JAX has none;
 * `compiled(function)`: `function(held, *given)` of nested tensors and NumPy arrays, which returns
   what was found and a list of new values to hold, as a program for each choice of shapes and
   dtypes; on PyTorch, as it is and without a gradient. `held` is a list of what `keep` gives, which
@@ -93,6 +95,7 @@ squared_distances = _module.squared_distances
 traces_python = _module.traces_python
 unique = _module.unique
 value_and_gradient = _module.value_and_gradient
+Tape = _module.Tape
 value_of = _module.value_of
 with_rows = _module.with_rows
 with_value = _module.with_value
@@ -188,6 +191,7 @@ def get_logits(tensor: Tensor) -> Tensor | None:
 
 
 __all__ = [
+    "Tape",
     "Variable",
     "add_rows",
     "at_once",

@@ -100,6 +100,15 @@ def value_and_gradient(
     raise NotImplementedError("This backend of Keras has no gradients.")
 
 
+class Tape:
+    def __init__(self, persistent: bool, variables: bool):
+        raise NotImplementedError(
+            "A tf.GradientTape records operations as they run, which this backend does not do. "
+            "Give the function whose gradient is wanted to the framework, jax.grad(loss)(x), or "
+            "the loss to `compile` and train with `fit`. Of nodes of a graph a tape has gradients."
+        )
+
+
 def replicas() -> int:
     return 1
 

@@ -131,6 +131,9 @@ def value_and_gradient(
     return value, slopes
 
 
+Tape = _generic.Tape
+
+
 def replicas() -> int:
     return 1
 

@@ -158,6 +158,26 @@ def value_and_gradient(
     return value, [tf.convert_to_tensor(slope) for slope in slopes]
 
 
+class Tape:
+    def __init__(self, persistent: bool, variables: bool):
+        self.tape = tf.GradientTape(persistent=persistent, watch_accessed_variables=variables)
+
+    def __enter__(self) -> None:
+        self.tape.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self.tape.__exit__(*error)
+
+    def watch(self, xs: Sequence[Tensor]) -> None:
+        self.tape.watch(xs)
+
+    def gradient(
+        self, ys: Sequence[Tensor], xs: Sequence[Tensor], slopes: Sequence[Tensor] | None
+    ) -> list[Tensor | None]:
+        found = self.tape.gradient(ys, xs, output_gradients=slopes)
+        return [None if x is None else tf.convert_to_tensor(x) for x in found]
+
+
 def checks_rows() -> bool:
     return _in_program and not tf.config.list_logical_devices("GPU")
 

@@ -173,6 +173,57 @@ def value_and_gradient(
     return value, list(slopes)
 
 
+class Tape:
+    """PyTorch records for itself; what is watched asks for a gradient until it has one."""
+
+    def __init__(self, persistent: bool, variables: bool):
+        self.persistent, self.variables, self.used = persistent, variables, False
+        self.watched: list[Tensor] = []
+        self.asked: list[Tensor] = []
+        self.recording = torch.enable_grad()
+
+    def __enter__(self) -> None:
+        self.recording.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self.recording.__exit__(*error)
+
+    def watch(self, xs: Sequence[Tensor]) -> None:
+        self.watched += xs
+        self.asked += [x.requires_grad_() for x in xs if not x.requires_grad]
+
+    def gradient(
+        self, ys: Sequence[Tensor], xs: Sequence[Tensor], slopes: Sequence[Tensor] | None
+    ) -> list[Tensor | None]:
+        if self.used and not self.persistent:
+            raise RuntimeError(
+                "A tf.GradientTape gives gradients once. Make it with persistent=True."
+            )
+        self.used = True
+        seeds = [torch.ones_like(y) for y in ys] if slopes is None else slopes
+        pairs = [(y, seed) for y, seed in zip(ys, seeds, strict=True) if y.requires_grad]
+        places = [i for i, x in enumerate(xs) if x.requires_grad and self._counts(x)]
+        found: list[Tensor | None] = [None] * len(xs)
+        if pairs and places:
+            with torch.enable_grad():  # of a gradient there may be one, too
+                given = torch.autograd.grad(
+                    [y for y, _ in pairs],
+                    [xs[i] for i in places],
+                    [seed for _, seed in pairs],
+                    create_graph=True,
+                    allow_unused=True,
+                )
+            for i, value in zip(places, given, strict=True):
+                found[i] = value
+        if not self.persistent:
+            for x in self.asked:
+                x.requires_grad_(False)
+        return found
+
+    def _counts(self, x: Tensor) -> bool:
+        return self.variables or any(x is y for y in self.watched)
+
+
 def replicas() -> int:
     return 1
 

@@ -444,7 +444,6 @@ def test_shapes_that_depend_on_values_do_not_compile(name):
             r"\(N,\)",
         ),
         (lambda: tf.zeros(tf.shape(keras.Input((2,)))), "zeros_like"),
-        (lambda: tf.GradientTape(), "train_step"),
         (lambda: tf.nn.learned_unigram_candidate_sampler(), "fixed_unigram"),
         (lambda: tf.contrib.losses.metric_learning.cluster_loss(), "triplet_semihard_loss"),
         (lambda: tf.math.no_such_thing, "tf.math.no_such_thing"),

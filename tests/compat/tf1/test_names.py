@@ -14,7 +14,6 @@ from portable_losses.compat.tf1._absent import ADVICE, Absent
 NAMES = Path(__file__).with_name("symbols.txt").read_text(encoding="utf-8").split()
 # Of those, what is not there.
 WITHOUT = {
-    "GradientTape",
     "SparseTensor",
     "distributions.Normal",
     "estimator.EstimatorSpec",
