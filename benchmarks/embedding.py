@@ -27,8 +27,21 @@ PAIRS = (
     "NPairs",
     "LiftedStructure",
     "ContrastiveLabels",
+    "MarginLoss",
+    "NCA",
+    "Angular",
+    "GeneralizedLiftedStructure",
+    "TupletMargin",
+    "IntraPairVariance",
+    "SNRContrastive",
+    "RankedList",
+    "ThresholdConsistentMargin",
+    "FastAP",
+    "SmoothAP",
+    "PNP",
+    "Histogram",
 )
-VIEWS = ("SimCLR", "InBatchNegatives", "CLIP", "SigLIP")
+VIEWS = ("SimCLR", "InBatchNegatives", "CLIP", "SigLIP", "VICReg", "BarlowTwins")
 IN_BLOCKS = ("NTXent", "SupCon", "SigLIP")
 
 

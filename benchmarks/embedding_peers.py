@@ -27,6 +27,20 @@ NAMES = {
         "Circle",
         "LiftedStructure",
         "ContrastiveLabels",
+        "MarginLoss",
+        "NCA",
+        "Angular",
+        "GeneralizedLiftedStructure",
+        "TupletMargin",
+        "IntraPairVariance",
+        "SNRContrastive",
+        "RankedList",
+        "ThresholdConsistentMargin",
+        "FastAP",
+        "SmoothAP",
+        "PNP",
+        "Histogram",
+        "VICReg",
     ),
 }
 
@@ -102,12 +116,29 @@ def pml_step(name, labels, x):
         "Circle": losses.CircleLoss(),
         "LiftedStructure": losses.LiftedStructureLoss(**as_given),
         "ContrastiveLabels": losses.ContrastiveLoss(**as_given),
+        "MarginLoss": losses.MarginLoss(**as_given),
+        "NCA": losses.NCALoss(),
+        "Angular": losses.AngularLoss(),
+        "GeneralizedLiftedStructure": losses.GeneralizedLiftedStructureLoss(**as_given),
+        "TupletMargin": losses.TupletMarginLoss(),
+        "IntraPairVariance": losses.IntraPairVarianceLoss(),
+        "SNRContrastive": losses.SignalToNoiseRatioContrastiveLoss(),
+        "RankedList": losses.RankedListLoss(margin=0.4, Tn=1.0, alpha=1.2),
+        "ThresholdConsistentMargin": losses.ThresholdConsistentMarginLoss(),
+        "FastAP": losses.FastAPLoss(),
+        "SmoothAP": losses.SmoothAPLoss(),
+        "PNP": losses.PNPLoss(),
+        "Histogram": losses.HistogramLoss(),
+        "VICReg": losses.VICRegLoss(),
     }
+    if name == "SmoothAP":  # as many samples of each class, in order
+        labels = np.arange(len(labels)) * CLASSES // len(labels)
     labels, x = torch.tensor(labels), torch.tensor(x, requires_grad=True)
+    more = {"ref_emb": x.flip(1)} if name == "VICReg" else {}
 
     def step():
         x.grad = None
-        functions[name](x, labels).backward()
+        functions[name](x, None if more else labels, **more).backward(retain_graph=bool(more))
 
     return step
 

@@ -258,18 +258,18 @@ def nearest_above(x: Tensor, among: Tensor, wanted: Tensor) -> tuple[Tensor, Ten
 def _nearest_of_wanted(x: Tensor, among: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     """By one sort of numbers that hold value and column, which NumPy has an order faster."""
     (n, m), bits = x.shape, (x + 0.0).view(torch.int32)  # -0 is 0
-    keys = (bits ^ ((bits >> 31) & 0x7FFFFFFF)).long()  # in the order of the floats
-    none = torch.iinfo(torch.int64).max
-    held = torch.where(among, (keys << 32) | torch.arange(m), none).contiguous()
+    keys = (bits >> 31).bitwise_and_(0x7FFFFFFF).bitwise_xor_(bits)  # in the order of the floats
+    held = keys.contiguous().long().bitwise_left_shift_(32).bitwise_or_(torch.arange(m))
+    held.masked_fill_(~among, torch.iinfo(held.dtype).max)
     held.numpy().sort(axis=1)
     rows, columns = torch.nonzero(wanted, as_tuple=True)
     count = torch.bincount(rows, minlength=n)
     slots = torch.arange(len(rows)) - (torch.cumsum(count, 0) - count)[rows]
     bounds = torch.zeros((n, int(count.max())), dtype=torch.int64)
-    bounds[rows, slots] = (keys[rows, columns] + 1) << 32
+    bounds[rows, slots] = (keys[rows, columns].long() + 1) << 32
     rank = torch.searchsorted(held, bounds)[rows, slots]
     there = rank < among.sum(dim=1)[rows]
-    column_of, exists = torch.zeros_like(keys), torch.zeros_like(wanted)
+    column_of, exists = torch.zeros_like(held), torch.zeros_like(wanted)
     exists[rows, columns] = there
     column_of[rows, columns] = torch.where(there, held[rows, rank.clamp(max=m - 1)] & 0xFFFFFFFF, 0)
     return column_of, exists

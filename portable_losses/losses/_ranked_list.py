@@ -117,8 +117,8 @@ class RankedList(Loss):
     """Ranked list loss of the batch; see `ranked_list` for the formula and the paper.
 
     Args:
-        margin, alpha, imbalance, positive_temperature, negative_temperature, constant_weights,
-            distance: As for the function.
+        margin, alpha, imbalance, distance: As for the function.
+        positive_temperature, negative_temperature, constant_weights: As for the function.
         reduction, name, dtype: As for any Keras loss.
     """
 

@@ -55,8 +55,8 @@ class TripletMargin(Miner):
         d, margin = self.distances(found), self.settings["margin"]
         match self.settings["triplets"]:
             case "semi_hard":  # is the next of the other kind within the margin?
-                after, has_after = _next(d, negative)
-                before, has_before = _next(-d, positive)
+                after, has_after = _next(d, negative, positive)
+                before, has_before = _next(-d, positive, negative)
                 of_positive = ops.logical_and(has_after, after - d <= margin)
                 of_negative = ops.logical_and(has_before, d + before <= margin)
             case "easy":
@@ -69,10 +69,10 @@ class TripletMargin(Miner):
         return ops.logical_and(positive, of_positive), ops.logical_and(negative, of_negative)
 
 
-def _next(d: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
-    """For each entry the smallest `d` of its row, of those `among`, that is larger; and whether
-    there is one."""
-    column, exists = _backend.nearest_above(d, among)
+def _next(d: Tensor, among: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """For each entry that is `wanted` the smallest `d` of its row, of those `among`, that is
+    larger; and whether there is one."""
+    column, exists = _backend.nearest_above(d, among, wanted)
     return ops.take_along_axis(d, column, axis=1), exists
 
 
