@@ -5,13 +5,15 @@
 | `has:x`, `no:x` | is given, is not |
 | `none:x`, `value:x` | is `None`; is something else |
 | `true:x`, `false:x` | is `True`; is `False` or not given |
-| `int:x`, `string:x` | is a number without a point; a string |
+| `int:x` | is a number without a point |
+| `scope:x` | is a string without a slash, which names of Keras have not |
 | `notnumber:x` | is no plain number |
 | `simple:x` | costs nothing to be written twice |
 | `single:x` | is no list |
 | `tensors:x` | is no list of shapes, or of lists of numbers |
 | `float:x` | shows no sign of integers; for the division, is surely a float |
 | `shape` | the call's value is used as a tuple only |
+| `epsilon` | the module leaves Keras' epsilon what it is |
 """
 
 from __future__ import annotations
@@ -49,6 +51,8 @@ def _holds(condition: str, bound: dict[str, cst.Arg], ctx: Context, ref: Referen
     what, _, name = condition.partition(":")
     if what == "shape":
         return used_as_tuple(ctx, ref.node if ref.call is None else ref.call)
+    if what == "epsilon":
+        return "set_epsilon" not in ctx.source
     value = bound[name].value if name in bound else None
     match what:
         case "has":
@@ -65,8 +69,8 @@ def _holds(condition: str, bound: dict[str, cst.Arg], ctx: Context, ref: Referen
             return value is None or _is_name(value, "False")
         case "int":
             return _is_integer(value)
-        case "string":
-            return isinstance(value, cst.SimpleString)
+        case "scope":
+            return isinstance(value, cst.SimpleString) and "/" not in value.raw_value
         case "notnumber":
             return not _is_integer(value)
         case "simple":
