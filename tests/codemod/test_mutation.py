@@ -57,11 +57,11 @@ TEXTS = {
     "tf.name_scope('a/b')": "tf.name_scope('a/b')",
     "tf.name_scope(x)": "tf.name_scope(x)",
     "tf.neg(x)": "ops.negative(x)",
+    "tf.nn.conv2d(x, y, 1, z)": "tf.nn.conv2d(x, y, 1, z)",
+    "tf.nn.conv2d(x, y, 1, 'SAME', 'NHWC')": "tf.nn.conv2d(x, y, 1, 'SAME', 'NHWC')",
+    "tf.nn.conv2d(x, y, 1, 'SAME', dilations=2)": "tf.nn.conv2d(x, y, 1, 'SAME', dilations=2)",
     "tf.nn.embedding_lookup(x, i, 'div')": "tf.nn.embedding_lookup(x, i, 'div')",
     "tf.nn.moments(x, [0], x)": "tf.nn.moments(x, [0], x)",
-    "tf.nn.weighted_cross_entropy_with_logits(x, y, z)": (
-        "(1 - x) * y + (1 + (z - 1) * x) * (ops.log1p(ops.exp(-ops.abs(y))) + ops.relu(-y))"
-    ),
     "tf.nn.weighted_cross_entropy_with_logits(x + y, y, 2.0)": (
         "tf.nn.weighted_cross_entropy_with_logits(x + y, y, 2.0)"
     ),
