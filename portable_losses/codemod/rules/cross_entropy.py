@@ -38,8 +38,8 @@ COMPUTES = {
 
 
 def is_computed(ctx: Context, node: cst.BaseExpression) -> bool:
-    """Whether a tensor was surely changed since a model gave it, or is a label: then TensorFlow saw
-    probabilities too."""
+    """Whether a tensor was surely changed since a model gave it: then TensorFlow saw probabilities
+    too."""
     if isinstance(node, cst.BinaryOperation):
         return True
     if isinstance(node, cst.Subscript):  # of a list, `[0]` would be the tensor of a layer
@@ -49,7 +49,7 @@ def is_computed(ctx: Context, node: cst.BaseExpression) -> bool:
         symbol = ctx.symbol(node.func) or ""
         root, _, last = symbol.partition(".")
         return root in ("K", "tf") and last.rpartition(".")[2] in COMPUTES
-    return isinstance(node, cst.Name) and (node.value == "y_true" or _is_rebound(ctx, node))
+    return isinstance(node, cst.Name) and _is_rebound(ctx, node)
 
 
 def _is_rebound(ctx: Context, name: cst.Name) -> bool:
