@@ -5,14 +5,19 @@
 | `has:x`, `no:x` | is given, is not |
 | `none:x`, `value:x` | is `None`; is something else |
 | `true:x`, `false:x` | is `True`; is `False` or not given |
-| `int:x`, `string:x` | is a number without a point; a string |
+| `int:x` | is a number without a point |
+| `ones:x` | is 1, or a list of nothing else |
+| `string:x` | is a string |
+| `scope:x` | is a string without a slash, which names of Keras have not |
 | `notnumber:x` | is no plain number |
-| `simple:x` | costs nothing to be written twice |
+| `simple:x` | costs little to be written twice: a name, a number, a part of a named tensor |
 | `single:x` | is no list |
 | `tensors:x` | is no list of shapes, or of lists of numbers |
 | `float:x` | shows no sign of integers; for the division, is surely a float |
 | `kept:x` | (an axis) is given, where `keepdims` may be true: all axes Keras drops on PyTorch |
 | `shape` | the call's value is used as a tuple only |
+| `read` | the call's value is an operand, or a name of which that is all: a variable is only read |
+| `epsilon` | the module leaves Keras' epsilon what it is |
 """
 
 from __future__ import annotations
@@ -20,6 +25,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import libcst as cst
+
+from portable_losses.codemod import tables
 
 if TYPE_CHECKING:
     from portable_losses.codemod._context import Context, Reference
@@ -50,6 +57,10 @@ def _holds(condition: str, bound: dict[str, cst.Arg], ctx: Context, ref: Referen
     what, _, name = condition.partition(":")
     if what == "shape":
         return used_as_tuple(ctx, ref.node if ref.call is None else ref.call)
+    if what == "read":
+        return ref.call is not None and only_read(ctx, ref.call)
+    if what == "epsilon":
+        return "set_epsilon" not in ctx.source
     value = bound[name].value if name in bound else None
     match what:
         case "has":
@@ -70,12 +81,18 @@ def _holds(condition: str, bound: dict[str, cst.Arg], ctx: Context, ref: Referen
             return value is None or _is_name(value, "False")
         case "int":
             return _is_integer(value)
+        case "ones":
+            parts = value.elements if isinstance(value, cst.List | cst.Tuple) else ()
+            plain = [part.value for part in parts] or [value]
+            return all(isinstance(one, cst.Integer) and one.value == "1" for one in plain)
         case "string":
             return isinstance(value, cst.SimpleString)
+        case "scope":
+            return isinstance(value, cst.SimpleString) and "/" not in value.raw_value
         case "notnumber":
             return not _is_integer(value)
         case "simple":
-            return value is not None and _is_simple(value)
+            return value is not None and _is_simple(value, ctx)
         case "single":
             return not isinstance(value, cst.List | cst.Tuple)
         case "tensors":
@@ -119,7 +136,9 @@ def _is_integer(value: cst.BaseExpression | None) -> bool:
     return isinstance(value, cst.Integer)
 
 
-def _is_simple(value: cst.BaseExpression) -> bool:
+def _is_simple(value: cst.BaseExpression, ctx: Context) -> bool:
+    if isinstance(value, cst.Subscript) and not ctx.within(value, cst.Call):
+        value = value.value
     while isinstance(value, cst.Attribute):
         value = value.value
     return isinstance(value, cst.Name | cst.Integer | cst.Float)
@@ -196,3 +215,36 @@ def used_as_tuple(ctx: Context, node: cst.CSTNode, depth: int = 0) -> bool:
             uses = ctx.uses(target.value, parent)
             return bool(uses) and all(used_as_tuple(ctx, use, 1) for use in uses)
     return False
+
+
+def only_read(ctx: Context, node: cst.CSTNode, depth: int = 0) -> bool:
+    """Whether what a call gives, or a name, is an operand or an argument of an operation; or is
+    given to one name of which that is true."""
+    parent = ctx.parent(node)
+    if isinstance(parent, cst.BinaryOperation | cst.UnaryOperation | cst.Comparison):
+        return True
+    if isinstance(parent, cst.Arg):
+        call = ctx.parent(parent)
+        symbol = ctx.symbol(call.func) if isinstance(call, cst.Call) else None
+        rows = tables.calls().get(symbol or "", [])
+        return symbol != "K.set_value" and any(row.new for row in rows)
+    function = ctx.function(node)
+    if not isinstance(parent, cst.Assign) or depth or function is None:
+        return False
+    target = parent.targets[0].target
+    if len(parent.targets) > 1 or not isinstance(target, cst.Name):
+        return False
+    uses = [c for c in ctx.chains_within(function) if c.parts[0] == target.value]
+    assigns = [
+        a
+        for a in ctx.within(function, cst.Assign)
+        for t in a.targets
+        if target.value in ctx.words(t.target)
+    ]
+    again = [a for a in ctx.within(function, cst.AugAssign) if target.value in ctx.words(a.target)]
+    return (
+        len(assigns) == 1
+        and not again
+        and bool(uses)
+        and all(len(c.parts) == 1 and only_read(ctx, c.node, 1) for c in uses)
+    )

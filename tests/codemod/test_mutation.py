@@ -28,6 +28,9 @@ slow_elsewhere = pytest.mark.skipif(
 # Calls without a figure, since they give none or the frameworks at hand have them no more.
 TEXTS = {
     "K.backend()": "keras.config.backend()",
+    "K.binary_crossentropy(x + y, y)": "K.binary_crossentropy(x + y, y)",
+    "K.binary_crossentropy(x, x + y)": "K.binary_crossentropy(x, x + y)",
+    "K.binary_crossentropy(x, y, m)": "K.binary_crossentropy(x, y, m)",
     "K.clear_session()": "keras.utils.clear_session()",
     "K.concatenate([[1], [2]])": "K.concatenate([[1], [2]])",
     "K.dtype(x)": "keras.backend.standardize_dtype(x.dtype)",
@@ -51,12 +54,25 @@ TEXTS = {
     "tf.gather(x, i, True, axis=1)": "tf.gather(x, i, True, axis=1)",
     "tf.mul(x, y)": "ops.multiply(x, y)",
     "tf.name_scope('a')": "keras.name_scope('a')",
+    "tf.name_scope('a/b')": "tf.name_scope('a/b')",
     "tf.name_scope(x)": "tf.name_scope(x)",
     "tf.neg(x)": "ops.negative(x)",
+    "tf.nn.conv2d(x, y, 1, z)": "tf.nn.conv2d(x, y, 1, z)",
+    "tf.nn.conv2d(x, y, 1, 'SAME', 'NHWC')": "tf.nn.conv2d(x, y, 1, 'SAME', 'NHWC')",
+    "tf.nn.conv2d(x, y, 1, 'SAME', dilations=2)": "tf.nn.conv2d(x, y, 1, 'SAME', dilations=2)",
     "tf.nn.embedding_lookup(x, i, 'div')": "tf.nn.embedding_lookup(x, i, 'div')",
     "tf.nn.moments(x, [0], x)": "tf.nn.moments(x, [0], x)",
+    "tf.nn.weighted_cross_entropy_with_logits(x + y, y, 2.0)": (
+        "tf.nn.weighted_cross_entropy_with_logits(x + y, y, 2.0)"
+    ),
+    "tf.nn.weighted_cross_entropy_with_logits(x, x + y, 2.0)": (
+        "tf.nn.weighted_cross_entropy_with_logits(x, x + y, 2.0)"
+    ),
     "tf.pack([x, y])": "ops.stack([x, y])",
     "tf.pack([x, y], 1)": "ops.stack([x, y], 1)",
+    "tf.python.ops.weights_broadcast_ops.broadcast_weights(x, y)": (
+        "ops.broadcast_to(x, ops.shape(y))"
+    ),
     "tf.random_normal_initializer()": "tf.random_normal_initializer()",
     "tf.random_uniform_initializer()": "tf.random_uniform_initializer()",
     "tf.random_uniform_initializer(2.0)": "tf.random_uniform_initializer(2.0)",
@@ -73,6 +89,7 @@ TEXTS |= {f"{name}(x, keepdims=True)": f"{name}(x, keepdims=True)" for name in K
 # Faults that change nothing: (symbol, fault) and why.
 BY_NAME = "the old function takes these by name alone"
 HARMLESS = {
+    ("K.binary_crossentropy", "without epsilon"): "the snippet set_epsilon has it",
     ("K.constant", "without no:dtype"): "the row above takes those with a dtype",
     ("tf.concat", "without int:concat_dim"): "the row above takes those",
     ("tf.scalar_mul", "two arguments swapped"): "a product",

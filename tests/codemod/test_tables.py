@@ -83,7 +83,7 @@ def test_conditions_name_parameters_of_their_row():
         for condition in row.when:
             what, _, name = condition.partition(":")
             names = [p.name for p in row.parameters]
-            assert name in names if name else what == "shape", row
+            assert name in names if name else what in ("shape", "epsilon", "read"), row
 
 
 def test_what_the_table_sends_to_compat_is_there():

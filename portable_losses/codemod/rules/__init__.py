@@ -26,8 +26,11 @@ from portable_losses.codemod.rules import (
     optimizers,
     reductions,
     reset_states,
+    scopes,
+    set_values,
     shapes,
     state,
+    summaries,
     top_k,
     type_names,
 )
@@ -38,6 +41,9 @@ IMPORTS = (graph, center_loss, compiled, decorators, keras_names, calls)
 # `graph` decides what stays a TF1 graph, `calls` settles what the rules before it left alone.
 RULES = (
     graph,
+    scopes,
+    summaries,
+    set_values,
     center_loss,
     center_calls,
     center_embedding,

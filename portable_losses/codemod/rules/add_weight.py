@@ -19,7 +19,8 @@ def apply(ctx: Context) -> None:
             ctx.mark(node)
         if name not in ("add_weight", "add_variable") or first is None or first.keyword:
             continue
-        if isinstance(first.value, cst.SimpleString | cst.FormattedString):
+        has_shape = any(arg.keyword and arg.keyword.value == "shape" for arg in node.args)
+        if has_shape or isinstance(first.value, cst.SimpleString | cst.FormattedString):
             ctx.edit(node, _named)
             ctx.mark(node)
 

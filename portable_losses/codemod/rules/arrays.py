@@ -5,6 +5,7 @@ import re
 import libcst as cst
 
 from portable_losses.codemod._context import MODULE, Context
+from portable_losses.codemod.rules.metric_functions import parameters
 
 OPERATIONS = {
     cst.Add: "add",
@@ -54,12 +55,22 @@ def _is_array(ctx: Context, node: cst.BaseExpression) -> bool:
     """An argument by its name, or a name that was given what NumPy made."""
     if not isinstance(node, cst.Name):
         return False
-    value = ctx.assigned(node)
+    value = ctx.assigned(node) or _rebound(ctx, node)
     if isinstance(value, cst.Call):
         return ctx.module.code_for_node(value.func).startswith(("np.", "numpy."))
     if isinstance(value, cst.List):
         return True
     return bool(ARRAY.search(node.value)) and _parameter(ctx, node) is not None
+
+
+def _rebound(ctx: Context, name: cst.Name) -> cst.BaseExpression | None:
+    """What an argument is made before it is used: `alpha = np.array(alpha)`."""
+    for above in ctx.ancestors(name):
+        if isinstance(above, cst.FunctionDef) and name.value in parameters(above):
+            assigns = ctx.within(above, cst.Assign)
+            given = [a for a in assigns if getattr(a.targets[0].target, "value", "") == name.value]
+            return given[0].value if len(given) == 1 else None
+    return None
 
 
 def _parameter(ctx: Context, name: cst.Name) -> cst.Param | None:

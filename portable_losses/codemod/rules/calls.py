@@ -6,13 +6,13 @@ import libcst as cst
 
 from portable_losses.codemod import _calls, _conditions, _names, tables
 from portable_losses.codemod._context import Context, Edit, Reference
-from portable_losses.codemod._result import CHECK, NOTE, STOP
+from portable_losses.codemod._result import CHECK, STOP
+from portable_losses.codemod.rules import cross_entropy
 from portable_losses.codemod.rules.graph import kind_of
 
 # A guard that changes nothing where ids are in range is no news.
 GUARDED = {
-    "S5": "runs through compat.K, with Keras 2's epsilon.",
-    "S6": "cross-entropy of probabilities.",
+    "S5": "written out, with Keras 2's epsilon of 1e-7.",
     "S7": "written out, with Keras 2's epsilon.",
     "S15": "gives int32.",
     "S8": "the argument is an integer; compat cuts the mean as before.",
@@ -140,9 +140,13 @@ def is_labels(ctx: Context, node: cst.BaseExpression) -> bool:
 def _say(ctx: Context, ref: Reference, row: tables.Row, bound: dict[str, cst.Arg]) -> None:
     if row.note:
         ctx.find(ref.node, "note", f"`{ref.symbol}`: {row.note}.", CHECK)
-    if row.silent in GUARDED:
-        severity = CHECK if row.silent == "S6" else NOTE
-        ctx.silent(ref.node, row.silent, f"`{ref.symbol}`: {GUARDED[row.silent]}", severity)
+    if row.silent in ("S5", "S6") and not cross_entropy.is_computed(ctx, bound["output"].value):
+        ctx.silent(ref.node, "S6", f"`{ref.symbol}`: cross-entropy of probabilities.", CHECK)
+    if row.silent == "S5" and not row.new:
+        text = f"`{ref.symbol}`: runs through compat.K, with Keras 2's epsilon."
+        ctx.silent(ref.node, "S5", text)
+    elif row.silent in GUARDED:
+        ctx.silent(ref.node, row.silent, f"`{ref.symbol}`: {GUARDED[row.silent]}")
     elif row.new.startswith("ops.mean(") and is_labels(ctx, next(iter(bound.values())).value):
         message = (
             f"`{ref.symbol}` of labels: Keras 2 cut it if they are integers. Cast them before."

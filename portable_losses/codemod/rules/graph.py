@@ -4,8 +4,9 @@ every function they call and all that call them: a tensor of a graph is no tenso
 import libcst as cst
 
 from portable_losses.codemod import tables
-from portable_losses.codemod._context import MODULE, Context
+from portable_losses.codemod._context import MODULE, Context, Reference
 from portable_losses.codemod._result import CHECK
+from portable_losses.codemod.rules import scopes, summaries
 
 # Their functions get tensors of a loop, and such a tensor is one of a graph too.
 LOOPS = (
@@ -13,6 +14,11 @@ LOOPS = (
     "K.foldl", "K.foldr", "K.rnn",
 )  # fmt: skip
 SESSIONS = ("tf.Session", "tf.InteractiveSession", "tf.train.MonitoredTrainingSession")
+# Settings of the device or of eager execution: they add nothing to a graph.
+SETTINGS = (
+    "tf.ConfigProto", "tf.GPUOptions", "tf.enable_eager_execution",
+    "tf.contrib.eager.enable_eager_execution",
+)  # fmt: skip
 
 
 def kind_of(symbol: str) -> str:
@@ -31,10 +37,28 @@ def is_graph(symbol: str) -> bool:
     return kind_of(symbol) in ("G", "T")
 
 
+def builds(ctx: Context, ref: Reference) -> bool:
+    """Whether a use makes a function a part of a graph."""
+    symbol = ctx.symbol(ref.node) or ref.symbol
+    if symbol == "tf.variable_scope" and scopes.only_names(ctx, ref):
+        return False
+    if summaries.is_summary(symbol) and summaries.may_go(ctx, ref):
+        return False
+    if symbol in SETTINGS or (symbol == "tf.Session" and _is_setting(ctx, ref)):
+        return False
+    return is_graph(symbol) or is_graph(symbol.rpartition(".")[0]) or symbol in LOOPS
+
+
+def _is_setting(ctx: Context, ref: Reference) -> bool:
+    """Whether a session is made for `K.set_session` alone, which gives Keras its settings."""
+    call = ctx.parent(ctx.parent(ref.call))
+    return isinstance(call, cst.Call) and ctx.symbol(call.func) == "K.set_session"
+
+
 def apply(ctx: Context) -> None:
     for ref in ctx.references:
         symbol = ctx.symbol(ref.node) or ref.symbol
-        if is_graph(symbol) or is_graph(symbol.rpartition(".")[0]) or symbol in LOOPS:
+        if builds(ctx, ref):
             ctx.graph.add(ref.definition)
         if symbol in SESSIONS and ref.call:
             ctx.find(

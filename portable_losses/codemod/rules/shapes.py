@@ -1,10 +1,11 @@
-"""Static shapes: `x.get_shape()[1].value`, `x.get_shape().as_list()`, `x.shape.ndims`."""
+"""What tensors say of themselves: `x.get_shape()[1].value`, `x.get_shape().as_list()`,
+`x.shape.ndims`, `x.dtype.base_dtype`."""
 
 import libcst as cst
 
 from portable_losses.codemod._context import Context
 
-NAMES = ("get_shape", "as_list", "value", "ndims", "rank")
+NAMES = ("get_shape", "as_list", "value", "ndims", "rank", "base_dtype")
 
 
 def apply(ctx: Context) -> None:
@@ -32,6 +33,10 @@ def _one(ctx: Context, node: cst.Call | cst.Attribute) -> None:
     elif isinstance(node, cst.Attribute):
         if name == "value" and isinstance(node.value, cst.Subscript):
             if _is_shape(node.value.value):
+                ctx.edit(node, lambda new: new.value)
+                ctx.mark(node)
+        elif name == "base_dtype" and isinstance(node.value, cst.Attribute):
+            if node.value.attr.value == "dtype":
                 ctx.edit(node, lambda new: new.value)
                 ctx.mark(node)
         elif name in ("ndims", "rank") and _is_shape(node.value):

@@ -2,6 +2,7 @@
 
 import libcst as cst
 
+from portable_losses.codemod._conditions import only_read
 from portable_losses.codemod._context import MODULE, Context
 from portable_losses.codemod._result import CHECK
 
@@ -18,7 +19,11 @@ def apply(ctx: Context) -> None:
         function = ctx.function(ref.node)
         if function is None or function.name.value in ("__init__", "build"):
             continue
-        if isinstance(ctx.parent(ref.call), cst.Assign):
+        if not isinstance(ctx.parent(ref.call), cst.Assign):
+            continue
+        if symbol != "tf.Variable" and only_read(ctx, ref.call):
+            ctx.find(ref.node, "S13", f"`{ref.symbol}`: it is only read, and becomes a constant.")
+        else:
             ctx.silent(
                 ref.node,
                 "S13",

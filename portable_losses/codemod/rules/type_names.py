@@ -1,16 +1,23 @@
 """Names that are no calls: dtypes, `tf.newaxis`, `tf.Tensor`."""
 
+import functools
+
 import libcst as cst
 
 from portable_losses.codemod._context import Context, Reference
 from portable_losses.codemod.rules.calls import DTYPES
 
 ALSO = {"half": "float16", "double": "float64"}
+# As strings, which TensorFlow read and Keras 3 does not.
+STRINGS = ALSO | {"float": "float32"}
 
 
 def apply(ctx: Context) -> None:
     for ref in ctx.references:
-        if ref.definition in ctx.graph or ref.call is not None:
+        if ref.definition in ctx.graph:
+            continue
+        if ref.call is not None:
+            _strings(ctx, ref, ref.call)
             continue
         symbol = ctx.symbol(ref.node) or ref.symbol
         name = symbol.removeprefix("tf.").removeprefix("dtypes.")
@@ -21,6 +28,20 @@ def apply(ctx: Context) -> None:
             ctx.settle(ref, "native")
         elif symbol == "tf.Tensor":
             _tensor(ctx, ref)
+
+
+def _strings(ctx: Context, ref: Reference, call: cst.Call) -> None:
+    """`K.cast(x, "float")`."""
+    if ctx.symbol(ref.node) not in ("K.cast", "tf.cast"):
+        return
+    for arg in call.args[1:]:
+        if isinstance(arg.value, cst.SimpleString) and arg.value.raw_value in STRINGS:
+            new = cst.SimpleString(f"{ctx.quote}{STRINGS[arg.value.raw_value]}{ctx.quote}")
+            ctx.edit(arg.value, functools.partial(_put, new))
+
+
+def _put(new: cst.BaseExpression, old: cst.BaseExpression) -> cst.BaseExpression:
+    return new
 
 
 def _dtype(ctx: Context, ref: Reference, name: str) -> None:
