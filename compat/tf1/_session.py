@@ -207,7 +207,13 @@ class Session:
         held = [kept[v] for v in program.held]
         values = [kept[v] if v in kept else v.keras.value for v in program.reads]
         seeds: Any = seeds_of(plan.random, self._generator, self._draws) if plan.random else []
-        (results, shown), written = program.run(held, values, given, seeds)
+        try:
+            (results, shown), written = program.run(held, values, given, seeds)
+        except Exception as error:
+            for node in request.key[0]:  # the line is in the user's code
+                op = node if isinstance(node, Operation) else node.op
+                error.add_note(f"In a run of {op.name!r} ({op.type}), made at {op.where()}.")
+            raise
         for variable, value in zip(plan.written, written, strict=True):
             if value is not None:
                 self._set(variable, value)

@@ -274,7 +274,10 @@ def _nearest_one_by_one(x: Tensor, among: Tensor, rank: Tensor) -> tuple[Tensor,
         there = tf.logical_and(above, held == least)
         column = tf.reduce_min(tf.where(there, places[:, None], columns), axis=0)[:, None]
         column_of = tf.where(here, tf.minimum(column, columns - 1), column_of)
-        return k + 1, column_of, tf.logical_or(exists, tf.logical_and(here, column < columns))
+        exists = tf.logical_or(exists, tf.logical_and(here, column < columns))
+        for found in (column_of, exists):  # a size of 1 known before is one that a loop must keep
+            found.set_shape(rank.shape)
+        return k + 1, column_of, exists
 
     most = tf.reduce_max(count)
     start = tf.constant(0), tf.zeros_like(rank), tf.zeros_like(among)
