@@ -49,6 +49,8 @@ TEXTS = {
     "K.where(m, x, y)": "ops.where(m, x, y)",
     "K._to_tensor(x, 'float32')": "ops.convert_to_tensor(x, 'float32')",
     "tf.concat(1, [x, y])": "ops.concatenate(axis=1, xs=[x, y])",
+    "tf.confusion_matrix(i, i, 4, x)": "tf.confusion_matrix(i, i, 4, x)",
+    "tf.confusion_matrix(i, i, 4, weights=x)": "tf.confusion_matrix(i, i, 4, weights=x)",
     "tf.count_nonzero(x, dtype='int32')": "tf.count_nonzero(x, dtype='int32')",
     "tf.gather(x, i, validate_indices=True)": "tf.gather(x, i, validate_indices=True)",
     "tf.gather(x, i, True, axis=1)": "tf.gather(x, i, True, axis=1)",
