@@ -14,8 +14,9 @@ from ._sources import constant
 from ._tensors import dtype_of, tensor
 from .errors import InvalidArgumentError
 
-# An array of which no entry is known: the first write makes it as large as it is to be.
-UNWRITTEN = (0,)
+# An array of which no entry is known, by a shape that nothing else has: the first write makes it as
+# large as it is to be.
+UNWRITTEN = (0,) * 7
 
 
 def is_unwritten(x: Any) -> bool:
@@ -31,7 +32,8 @@ def _write(entries: Any, index: Any, value: Any, size: Any) -> Any:
     several = len(index.shape) == 1
     value = value if several else ops.expand_dims(value, 0)
     if is_unwritten(entries):
-        shape = (int(size), *ops.shape(value)[1:])
+        first = size if ops.is_tensor(size) and not isinstance(size, np.ndarray) else int(size)
+        shape = (first, *ops.shape(value)[1:])
         entries = ops.zeros(shape, dtype=entries.dtype)
     index = ops.reshape(ops.cast(index, "int32"), (-1, 1))
     return ops.scatter_update(entries, index, value)

@@ -1,9 +1,10 @@
 """Losses of Keras in a graph. The figures are those of TensorFlow 1.15.5."""
 
+import keras
 import numpy as np
 
 from portable_losses.compat import tf1 as tf
-from portable_losses.compat.keras2 import losses
+from portable_losses.compat.keras2 import losses, metrics
 from tests import autodiff
 
 P, Y = np.float32([[0.2, 0.8], [0.6, 0.4]]), np.float32([[0, 1], [1, 0]])
@@ -51,3 +52,16 @@ def test_as_a_loss_of_a_model():
     assert abs(float(loss(Y, P, training=True)) - 0.2) < 1e-6
     slope = autodiff.gradient(lambda p: loss(Y, p, training=False), P)
     np.testing.assert_allclose(slope, [[0.2, -0.2], [-0.4, 0.4]], 1e-5)
+
+
+def test_functions_in_a_functional_model(tmp_path):
+    """A function of KerasTensors is an operation of the model, and saved by its old name."""
+    y, p = keras.Input((2,)), keras.Input((2,))
+    outputs = [losses.mse(y, p), losses.huber(y, p, delta=0.5), metrics.binary_accuracy(y, p)]
+    model = keras.Model([y, p], outputs)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    for value in (model([Y, P]), again([Y, P])):
+        expected = ([0.04, 0.16], [0.02, 0.08], [1, 1])
+        for found, figure in zip(value, expected, strict=True):
+            np.testing.assert_allclose(keras.ops.convert_to_numpy(found), figure, 1e-5)

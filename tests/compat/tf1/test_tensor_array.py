@@ -1,11 +1,13 @@
 """`tf.TensorArray` on tensors, its shapes, and what it refuses. Its figures in graphs are in
 `test_functions.py`."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
 import portable_losses.compat.tf1 as tf
+from portable_losses.training import LossModel
 from tests import autodiff
 
 X = np.arange(8, dtype="float32").reshape(4, 2) / 4 - 0.5
@@ -105,6 +107,36 @@ def test_in_a_loss_of_a_model():
     np.testing.assert_allclose(ops.convert_to_numpy(found), np.square(X).mean(0).sum(), 1e-6)
     slope = autodiff.gradient(lambda x: ops.sum(made(labels, x, training=True)), X)
     np.testing.assert_allclose(slope, X / 2, 1e-5)
+
+
+def test_an_empty_tensor_is_no_array():
+    empty = tf.placeholder_with_default(np.zeros((0,), "float32"), [0])
+    _, found = tf.while_loop(lambda i, _: i < 3, lambda i, e: (i + 1, e * 2.0), [0, empty])
+    with tf.Session() as session:
+        assert session.run(found).shape == (0,)
+
+
+def test_of_as_many_entries_as_samples_in_fit():
+    def loss(labels, features):
+        size = tf.shape(features)[0]
+        parts = tf.TensorArray(tf.float32, size)
+
+        def turn(i, parts):
+            return i + 1, parts.write(i, tf.reduce_sum(tf.square(features[i] - labels[i])))
+
+        _, parts = tf.while_loop(lambda i, _: i < size, turn, [tf.constant(0), parts])
+        return parts.stack()
+
+    made = tf.GraphLoss(loss, label_shape=(2,), label_dtype="float32")
+    inputs = keras.Input((2,))
+    dense = keras.layers.Dense(2, kernel_initializer="ones", use_bias=False)
+    model = LossModel(keras.Model(inputs, dense(inputs)), made)
+    model.compile(keras.optimizers.SGD(0.1))
+    model.fit(X[:3], np.zeros((3, 2)), batch_size=2, epochs=1, shuffle=False, verbose=0)
+    kernel = np.ones((2, 2))
+    for batch in (X[:2], X[2:3]):
+        kernel -= 0.1 * 2 * batch.T @ (batch @ kernel) / len(batch)
+    np.testing.assert_allclose(ops.convert_to_numpy(dense.kernel), kernel, 1e-5)
 
 
 def test_what_is_wrong_is_named():
