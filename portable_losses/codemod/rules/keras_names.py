@@ -5,7 +5,7 @@ import libcst as cst
 from portable_losses.codemod import _names
 from portable_losses.codemod._context import Context, Reference
 from portable_losses.codemod._moved import moved
-from portable_losses.codemod._result import STOP
+from portable_losses.codemod._result import CHECK, STOP
 
 
 def apply(ctx: Context) -> None:
@@ -21,6 +21,22 @@ def apply(ctx: Context) -> None:
             ctx.settle(ref, "same")
             continue
         _place(ctx, ref, new)
+        if new == "keras.metrics.binary_accuracy" and ref.call and not _averaged(ctx, ref.call):
+            ctx.find(
+                ref.node,
+                "binary_accuracy",
+                "Keras 2 gave one value per sample, the mean over the last axis; Keras 3 gives one "
+                "per entry. Write `ops.mean(keras.metrics.binary_accuracy(...), axis=-1)`.",
+                CHECK,
+            )
+
+
+def _averaged(ctx: Context, call: cst.Call) -> bool:
+    """Whether a mean stands around a call, in which one over the last axis makes no difference."""
+    outer = ctx.parent(ctx.parent(call))
+    name = outer.func if isinstance(outer, cst.Call) else None
+    last = name.attr.value if isinstance(name, cst.Attribute) else getattr(name, "value", "")
+    return last in ("mean", "reduce_mean")
 
 
 def _keep(ctx: Context, ref: Reference) -> None:
