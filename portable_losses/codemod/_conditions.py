@@ -194,8 +194,8 @@ def _dtype_named(node: cst.BaseExpression, ctx: Context) -> str | None:
 
 # Calls that take a shape as their second argument, or first.
 _TAKE_SHAPES = {
-    "tf.reshape", "K.reshape", "tf.broadcast_to", "tf.zeros", "tf.ones", "K.zeros", "K.ones", "tf.fill", "tf.tile",
-    "len",
+    "tf.reshape", "K.reshape", "tf.broadcast_to", "tf.zeros", "tf.ones", "tf.fill", "tf.tile",
+    "K.zeros", "K.ones", "len",
 }  # fmt: skip
 
 
