@@ -45,6 +45,7 @@ TEXTS = {
     "K.set_floatx('float16')": "keras.config.set_floatx('float16')",
     "K.set_image_data_format('a')": "keras.config.set_image_data_format('a')",
     "K.set_value(x, y)": "x.assign(y)",
+    "K.set_value(m.y, 0)": "m.y.assign(0)",
     "K.stop_gradient([x, y])": "K.stop_gradient([x, y])",
     "K.where(m, x, y)": "ops.where(m, x, y)",
     "K._to_tensor(x, 'float32')": "ops.convert_to_tensor(x, 'float32')",

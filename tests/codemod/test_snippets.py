@@ -114,6 +114,8 @@ def test_what_is_not_old_is_left(source, target):
         ("from keras import backend as K\nx = K.sum(*y)", "K.sum(*y)"),
         ("from keras import backend as K\nx = [K.sum(K) for K in y]", "[K.sum(K) for K in y]"),
         ("import tensorflow as tf\nx = f(tf.square)", "f(ops.square)"),
+        ("from keras import backend as K\nx = K.set_value(a.b, 0)", "a.b.assign(0)"),
+        ("from keras import backend as K\nx = K.set_value(value=1, x=a + b)", "(a + b).assign(1)"),
         ("import tensorflow as tf\nx = tf.matmul(a, b, transpose_b=flag)", None),
     ],
 )
