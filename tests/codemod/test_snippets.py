@@ -154,6 +154,34 @@ def test_an_import_that_begins_a_metric_makes_room_for_its_guard():
     assert rewrite(new).source == new
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("self.stateful = True", "self.stateful = False"),
+        ("return tp + current_tp", "return tp"),
+        ("current_tp = self.tp * 1", "current_tp = self.tp * 2"),
+        ("K.variable(0,", "K.variable(1,"),
+        ("K.set_value(self.tp, 0)", "K.set_value(self.tp, 1)"),
+        ("        self.add_update(self.fn.updates)\n", ""),
+        ("        self.fn.reset_states()\n", ""),
+        ("tp / (tp + fn", "tp / (K.sum(y_true) + tp + fn"),
+        ("def rounded", "def build(self, shape):\n        pass\n\n    def rounded"),
+        (
+            "        tp = K.sum(y_true * y_pred)\n",
+            "        tp = 0\n        if tp:\n            pass\n",
+        ),
+        ("FalseNegative()", "make()"),
+        ("import Layer\n", "import Layer\nmodel.compile(weighted_metrics=[])\n"),
+    ],
+)
+def test_layers_that_count_stay_where_one_is_not_sure(old, new):
+    source = SNIPPETS["layer_metrics"]["before"]
+    assert old in source
+    result = rewrite(source.replace(old, new))
+    assert "metrics.Metric" not in result.source and "add_update" in result.source
+    assert "flagged" in result.definitions.values()
+
+
 def test_targets_of_a_metric_that_keeps_tensorflow_are_guarded_once():
     source = (
         "import tensorflow as tf\n\n\nclass Hits(tf.keras.metrics.Metric):\n"
