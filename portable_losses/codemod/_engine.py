@@ -14,6 +14,7 @@ from portable_losses.codemod._context import MODULE, Context
 from portable_losses.codemod._lines import code_of
 from portable_losses.codemod._result import Change, Finding, Result
 from portable_losses.codemod._scope import Names
+from portable_losses.codemod._tree import rebuilt
 from portable_losses.codemod.rules import IMPORTS, RULES
 from portable_losses.codemod.rules.graph import makes_variables
 
@@ -99,35 +100,24 @@ def _apply(ctx: Context) -> str:
     paths = set(ctx.edits)
     for node in ctx.edits:
         paths.update(ctx.ancestors(node))
-    new = ctx.module.visit(_Apply(ctx.edits, paths))
-    assert isinstance(new, cst.Module)
-    return code_of(new)
+    edits = ctx.edits
 
-
-class _Apply(cst.CSTTransformer):
-    """All edits in one pass that enters only where there are some."""
-
-    def __init__(self, edits: dict[cst.CSTNode, list[Any]], paths: set[cst.CSTNode]) -> None:
-        super().__init__()
-        self.edits, self.paths = edits, paths
-
-    def on_visit(self, node: cst.CSTNode) -> bool:
-        return node in self.paths
-
-    def on_leave(self, original_node: Any, updated_node: Any) -> Any:
-        for edit in self.edits.get(original_node, ()):
-            if isinstance(updated_node, cst.FlattenSentinel):
+    def change(old: Any, new: Any) -> Any:
+        for edit in edits.get(old, ()):
+            if isinstance(new, cst.FlattenSentinel):
                 # Others were put around it; see `Context.edit`.
-                *before, last = updated_node
+                *before, last = new
                 result = edit(last)
                 if isinstance(result, cst.RemovalSentinel):
                     after: list[Any] = []
                 else:
                     after = [*result] if isinstance(result, cst.FlattenSentinel) else [result]
-                updated_node = cst.FlattenSentinel([*before, *after])
-            elif isinstance(updated_node, cst.CSTNode):
-                updated_node = edit(updated_node)
-        return updated_node
+                new = cst.FlattenSentinel([*before, *after])
+            elif isinstance(new, cst.CSTNode):
+                new = edit(new)
+        return new
+
+    return code_of(rebuilt(ctx.module, paths, change))
 
 
 def _status(ctx: Context) -> dict[str, str]:
