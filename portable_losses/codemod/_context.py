@@ -53,6 +53,7 @@ class Context:
     compat: list[Reference] = field(default_factory=list)
     done: set[cst.CSTNode] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
+    _spelled: dict[str, str] = field(default_factory=dict)
     _by_definition: dict[type, dict[str, list[Any]]] = field(default_factory=dict)
     stars_kept: set[str] = field(default_factory=set)  # roots whose star import is still needed
     losses: dict[str, str] = field(default_factory=dict)  # functions that got a class, by name
@@ -79,10 +80,11 @@ class Context:
 
     def ancestors(self, node: cst.CSTNode) -> list[cst.CSTNode]:
         found: list[cst.CSTNode] = []
-        above = self.parent(node)
+        parent = self.names.parents.get
+        above = parent(node)
         while above is not None:
             found.append(above)
-            above = self.parent(above)
+            above = parent(above)
         return found
 
     def definition(self, node: cst.CSTNode) -> str:
@@ -142,10 +144,10 @@ class Context:
         return set(re.findall(r"[^\W\d]\w*", code))
 
     def is_within(self, node: cst.CSTNode, outer: cst.CSTNode) -> bool:
-        above = self.parent(node)
-        while above is not None and above is not outer:
-            above = self.parent(above)
-        return above is outer
+        whole, part = self.names.spans.get(outer), self.names.spans.get(node)
+        if whole and part:
+            return whole[0] < part[0] <= whole[1]
+        return any(above is outer for above in self.ancestors(node))
 
     # What it means --------------------------------------------------------------------------
 
@@ -154,7 +156,12 @@ class Context:
         symbol = self.names.symbol(node)
         if symbol is None:
             return None
-        return next((s for s in _names.spellings(symbol) if s in tables.calls()), symbol)
+        if symbol not in self._spelled:
+            known = tables.calls()
+            self._spelled[symbol] = next(
+                (s for s in _names.spellings(symbol) if s in known), symbol
+            )
+        return self._spelled[symbol]
 
     def maker(self, chain: Chain) -> tuple[str, str] | None:
         """The function of another file, which makes variables, that a chain is; and the dotted

@@ -76,6 +76,7 @@ def rewrite(
     new = _apply(ctx)
     findings = ctx.findings()
     changes = _changes(source, new) if new != source else []
+    ctx.edits.clear()  # they hold the context, and it them: a tree that only a search would free
     makers = {name: ctx.losses.get(name, "") for name in sorted(makes_variables(ctx))}
     return Result(new, new != source, changes, findings, _status(ctx), makers)
 

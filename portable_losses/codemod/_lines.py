@@ -12,9 +12,13 @@ from libcst._nodes.internal import CodegenState
 def lines_of(module: cst.Module, nodes: Iterable[cst.CSTNode]) -> dict[cst.CSTNode, int]:
     """The first line of each node; that of the `def` or `class`, not of what stands above it."""
     marks = {node: _mark(node) for node in nodes}
-    state = _Lines(module, set(marks.values()))
+    state = _Lines(module, {id(mark) for mark in marks.values()})
     module._codegen(state)
-    return {node: state.found.get(mark, 1) for node, mark in marks.items()}
+    lines, place, line = {}, 0, 1
+    for mark, token in state.found.items():  # in the order of the code
+        line += "".join(state.tokens[place:token]).count("\n")
+        lines[mark], place = line, token
+    return {node: lines.get(id(mark), 1) for node, mark in marks.items()}
 
 
 def _mark(node: cst.CSTNode) -> cst.CSTNode:
@@ -42,15 +46,13 @@ _NOTHING = contextlib.nullcontext()
 
 
 class _Lines(_Code):
-    def __init__(self, module: cst.Module, wanted: set[cst.CSTNode]) -> None:
+    """How many tokens there are before each node; to ask for a node itself takes longer."""
+
+    def __init__(self, module: cst.Module, wanted: set[int]) -> None:
         super().__init__(module)
-        self.wanted, self.line = wanted, 1
-        self.found: dict[cst.CSTNode, int] = {}
+        self.wanted = wanted
+        self.found: dict[int, int] = {}
 
     def before_codegen(self, node: cst.CSTNode) -> None:
-        if node in self.wanted:
-            self.found[node] = self.line
-
-    def add_token(self, value: str) -> None:
-        self.line += value.count("\n")
-        super().add_token(value)
+        if id(node) in self.wanted:
+            self.found[id(node)] = len(self.tokens)

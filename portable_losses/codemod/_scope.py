@@ -99,6 +99,9 @@ class Names:
         self.of_kind: dict[type, list[Any]] = {kind: [] for kind in KINDS}
         # The outermost function or class around a node of these kinds, and around a chain.
         self.definition_of: dict[cst.CSTNode, str] = {}
+        # Where a node begins and ends, counted in nodes.
+        self.spans: dict[cst.CSTNode, tuple[int, int]] = {}
+        self._count = 0
         self._definition = MODULE
         self._star_names = star_names
         self._symbols: dict[cst.CSTNode, tuple[str, list[Binding]] | None] = {}
@@ -106,8 +109,8 @@ class Names:
 
     def _visit(self, node: Any, parent: cst.CSTNode) -> None:
         self.parents[node] = parent
-        kind = type(node)
-        outer = self._definition
+        self._count += 1
+        start, kind, outer = self._count, type(node), self._definition
         if outer is MODULE and kind in DEFINITIONS:
             self._definition = node.name.value
         if (same := self.of_kind.get(kind)) is not None:
@@ -119,6 +122,7 @@ class Names:
         else:
             special(self, node)
         self._definition = outer
+        self.spans[node] = (start, self._count)
 
     def _children(self, node: cst.CSTNode) -> None:
         for child in children(node):
@@ -132,13 +136,14 @@ class Names:
 
     def meaning(self, node: cst.CSTNode) -> tuple[str, list[Binding]] | None:
         """The symbol of a chain and the bindings through which it was reached."""
+        if (known := self._symbols.get(node)) is not None:
+            return known
         chain = self.chains.get(node)
-        if chain is None:
+        if chain is None or node in self._symbols:
             return None
-        if node not in self._symbols:
-            self._symbols[node] = None  # a name that is defined by itself means nothing
-            self._symbols[node] = self._resolve(chain)
-        return self._symbols[node]
+        self._symbols[node] = None  # a name that is defined by itself means nothing
+        self._symbols[node] = found = self._resolve(chain)
+        return found
 
     def name_in(self, chain: Chain) -> cst.CSTNode:
         """The first name of a chain, as a node whose parent can be asked for."""
