@@ -9,7 +9,7 @@ from typing import Any, cast
 import libcst as cst
 
 from portable_losses.codemod import _names, tables
-from portable_losses.codemod._lines import lines_of
+from portable_losses.codemod._lines import Lines
 from portable_losses.codemod._result import NOTE, Finding
 from portable_losses.codemod._scope import DEFINITIONS, Binding, Chain, Names
 from portable_losses.codemod._scope import MODULE as MODULE
@@ -241,10 +241,8 @@ class Context:
         """An edit that is no use of an import."""
         self.outcomes[self.definition(node)].add(outcome)
 
-    def findings(self) -> list[Finding]:
-        if not self.found:
-            return []
-        lines = lines_of(self.module, (node for node, *_ in self.found))
+    def findings(self, where: Lines) -> list[Finding]:
+        lines = where.of((node for node, *_ in self.found), self.names.parents)
         found = {Finding(lines[node], rule, why, grade) for node, rule, why, grade in self.found}
         return sorted(found)
 

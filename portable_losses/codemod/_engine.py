@@ -11,7 +11,7 @@ import libcst as cst
 
 from portable_losses.codemod import _imports, tables
 from portable_losses.codemod._context import MODULE, Context
-from portable_losses.codemod._lines import code_of
+from portable_losses.codemod._lines import Lines
 from portable_losses.codemod._result import Change, Finding, Result
 from portable_losses.codemod._scope import Names
 from portable_losses.codemod._tree import rebuilt
@@ -64,7 +64,7 @@ def rewrite(
         raise ValueError(f"`target` must be one of {TARGETS}. Received: {target!r}.")
     if not OLD.search(source):
         return Result(source, False)
-    module = _parse(source, path)
+    tree, module = _parse(source, path)
     stars = {
         root: frozenset(s.split(".")[1] for s in tables.calls() if s.startswith(f"{root}."))
         for root in ("K", "tf")
@@ -73,21 +73,22 @@ def rewrite(
     for rule in RULES if target == "native" else IMPORTS:
         rule.apply(ctx)
     _imports.apply(ctx)
-    new = _apply(ctx)
-    findings = ctx.findings()
+    lines = Lines(source, module, tree)
+    new = _apply(ctx, lines)
+    findings = ctx.findings(lines)
     changes = _changes(source, new) if new != source else []
     ctx.edits.clear()  # they hold the context, and it them: a tree that only a search would free
     makers = {name: ctx.losses.get(name, "") for name in sorted(makes_variables(ctx))}
     return Result(new, new != source, changes, findings, _status(ctx), makers)
 
 
-def _parse(source: str, path: str | None) -> cst.Module:
+def _parse(source: str, path: str | None) -> tuple[ast.Module, cst.Module]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # Python's own parser first: nested too deeply, LibCST's would end the process.
-            ast.parse(source)
-        return cst.parse_module(source)
+            tree = ast.parse(source)
+        return tree, cst.parse_module(source)
     except (SyntaxError, ValueError, MemoryError, RecursionError, cst.ParserSyntaxError) as error:
         line = getattr(error, "lineno", None) or getattr(error, "raw_line", None) or 1
         why = getattr(error, "msg", None) or getattr(error, "message", None) or error
@@ -95,7 +96,7 @@ def _parse(source: str, path: str | None) -> cst.Module:
         raise ParseError(f"{where} {line}: not Python 3 ({why}).", line) from None
 
 
-def _apply(ctx: Context) -> str:
+def _apply(ctx: Context, lines: Lines) -> str:
     if not ctx.edits:
         return ctx.source
     paths = set(ctx.edits)
@@ -118,7 +119,7 @@ def _apply(ctx: Context) -> str:
                 new = edit(new)
         return new
 
-    return code_of(rebuilt(ctx.module, paths, change))
+    return lines.code(rebuilt(ctx.module, paths, change))
 
 
 def _status(ctx: Context) -> dict[str, str]:
