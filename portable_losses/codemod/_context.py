@@ -168,10 +168,11 @@ class Context:
         name of the class beside it, or ""."""
         scope = chain.scope.find(chain.parts[0])
         for binding in scope.bindings[chain.parts[0]] if scope else ():
-            dotted = ".".join([binding.module or "", *chain.parts[1:]])
+            dotted = ".".join([binding.module or "", *chain.parts[1:]]).lstrip(".")
             module, _, name = dotted.rpartition(".")
-            made = self.elsewhere.get(module.rpartition(".")[2], {})
-            if binding.module and name in made:
+            module = "." * len(getattr(binding.statement, "relative", ())) + module
+            made = self.elsewhere.get(module, {})
+            if name in made:
                 return name, f"{module}.{made[name]}" if made[name] else ""
         return None
 

@@ -46,8 +46,9 @@ def rewrite(
     imports alone. What is not touched keeps every byte; what comes out is not changed by a second
     rewrite.
 
-    `elsewhere` gives `Result.makers` of other modules that this one may import, by their names:
-    what calls such a function builds a graph too, and a model compiled with one is wrapped.
+    `elsewhere` gives `Result.makers` of other modules by the names under which this one would
+    import them, `losses`, `package.losses` or `.losses`: what calls such a function builds a graph
+    too, and a model compiled with one is wrapped.
 
     Raises:
         ParseError: if the source is no Python 3.
