@@ -155,8 +155,8 @@ def test_what_compat_has_is_in_the_tables():
     dtypes = {name for name, found in vars(tf1).items() if type(found).__name__ == "DType"}
     spelled = {f"tf.{name}" for name in dtypes} | {f"tf.dtypes.{name}" for name in dtypes}
     assert unknown - spelled == {
-        "tf.DType", "tf.dtypes.DType", "tf.GraphLoss", "tf.ModuleType", "tf.Tensor", "tf.VERSION", "tf.function",
-        "tf.missing", "tf.newaxis",
+        "tf.DType", "tf.dtypes.DType", "tf.GraphLoss", "tf.ModuleType", "tf.Tensor", "tf.VERSION",
+        "tf.function", "tf.missing", "tf.newaxis",
     } and count > 700  # fmt: skip
 
 
