@@ -224,7 +224,7 @@ def test_a_function_that_a_graph_calls_stays_in_the_graph():
 
 def test_what_went_with_tensorflow_1_is_to_be_written_anew():
     source = (
-        "import tensorflow as tf\nslim = tf.contrib.slim\nslim.conv2d(x)\ntf.layers.dense(x, 2)\n"
+        "import tensorflow as tf\nslim = tf.contrib.slim\nslim.conv2d(x)\ntf.layers.conv2d(x, 2)\n"
     )
     result = rewrite(source)
     assert result.source == source
