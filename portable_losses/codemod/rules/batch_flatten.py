@@ -1,4 +1,6 @@
-"""`rows = K.batch_flatten(f(x))`: its size is asked of what is flattened, which gets the name first."""
+"""`rows = K.batch_flatten(f(x))`: its size is asked of `f(x)`, which gets the name first."""
+
+import functools
 
 import libcst as cst
 
@@ -21,9 +23,14 @@ def apply(ctx: Context) -> None:
             continue
         ops = ctx.need("keras", "ops")
         name = target.value
-        after = cst.parse_statement(
-            f"{name} = {ops}.reshape({name}, ({ops}.shape({name})[0], -1))",
-        )
+        text = f"{name} = {ops}.reshape({name}, ({ops}.shape({name})[0], -1))"
+        after = cst.ensure_type(cst.parse_statement(text), cst.SimpleStatementLine)
         ctx.edit(ref.call, lambda new: new.args[0].value)
-        ctx.edit(line, lambda new, after=after: cst.FlattenSentinel([new, after]))
+        ctx.edit(line, functools.partial(_followed, after))
         ctx.settle(ref, "native")
+
+
+def _followed(
+    after: cst.BaseStatement, new: cst.SimpleStatementLine
+) -> cst.FlattenSentinel[cst.BaseStatement]:
+    return cst.FlattenSentinel([new, after])

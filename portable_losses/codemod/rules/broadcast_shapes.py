@@ -1,5 +1,7 @@
 """`tf.broadcast_dynamic_shape(tf.shape(x), tf.shape(y))`: the shape of their sum."""
 
+import functools
+
 import libcst as cst
 
 from portable_losses.codemod._context import Context, Reference
@@ -17,7 +19,7 @@ def apply(ctx: Context) -> None:
         if None in inner:
             continue
         ops = ctx.need("keras", "ops")
-        ctx.edit(ref.call, lambda new, ops=ops: _sum(new, ops))
+        ctx.edit(ref.call, functools.partial(_sum, ops))
         for one in (ref, *inner):
             assert one is not None
             ctx.settle(one, "native")
@@ -33,7 +35,7 @@ def _shape(ctx: Context, arg: cst.Arg) -> Reference | None:
     return next((ref for ref in ctx.references_within(call) if ref.call is call), None)
 
 
-def _sum(new: cst.Call, ops: str) -> cst.BaseExpression:
+def _sum(ops: str, new: cst.Call) -> cst.BaseExpression:
     x, y = (cst.ensure_type(arg.value, cst.Call).args[0].value for arg in new.args)
     call = cst.ensure_type(cst.parse_expression(f"{ops}.shape({ops}.add(x, y))"), cst.Call)
     comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))

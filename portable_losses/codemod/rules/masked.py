@@ -1,4 +1,4 @@
-"""Parts that are cut out, `tf.boolean_mask(x, m)`, `tf.gather(x, tf.where(m)[:, 0])` and
+"""Parts that are cut out, `tf.boolean_mask(x, m)`, `tf.gather_nd(x, tf.where(m))` and
 `tf.dynamic_partition(x, m, 2)[1]`, of which only sums, means and counts are used: a mask instead.
 
 The entries that were cut out are 1, or what fulfils `x < 0`, so that no gradient is NaN there, and
@@ -12,9 +12,8 @@ import libcst as cst
 
 from portable_losses.codemod._context import Context
 from portable_losses.codemod.rules import _selection
-from portable_losses.codemod.rules._selection import Unsure
-
-CUTS = ("tf.boolean_mask", "tf.dynamic_partition", "tf.where")
+from portable_losses.codemod.rules._masks import Filler, Line, Plan, Unsure
+from portable_losses.codemod.rules._selection import CUTS
 
 
 def apply(ctx: Context) -> None:
@@ -33,13 +32,13 @@ def apply(ctx: Context) -> None:
         _write(ctx, plan)
 
 
-def _write(ctx: Context, plan: _selection.Plan) -> None:
+def _write(ctx: Context, plan: Plan) -> None:
     ops = ctx.need("keras", "ops")
     masks: dict[cst.CSTNode, cst.BaseExpression] = {}  # what became of a mask that moves
     for node, (x, filler) in plan.filled.items():
-        ctx.edit(node, _filled(ops, masks, x, filler))
-    for node, wanted in plan.bare.items():
-        ctx.edit(node, lambda new, wanted=wanted: _inner(new, wanted))
+        ctx.edit(node, _filled(ops, masks, node, x, filler))
+    for node in plan.partitions:
+        ctx.edit(node, lambda new: _labels(new, ops))
     for node, (mask, kind) in plan.reduced.items():
         ctx.edit(node, _reduced(ops, mask, kind))
     for line, before in plan.before.items():
@@ -55,31 +54,33 @@ def _write(ctx: Context, plan: _selection.Plan) -> None:
 
 
 def _filled(
-    ops: str, masks: dict[cst.CSTNode, cst.BaseExpression], x: str, filler: "_selection.Filler"
+    ops: str,
+    masks: dict[cst.CSTNode, cst.BaseExpression],
+    given: cst.CSTNode,
+    x: str,
+    filler: Filler,
 ) -> Callable[[cst.BaseExpression], cst.BaseExpression]:
     def change(new: cst.BaseExpression) -> cst.BaseExpression:
         value: cst.BaseExpression = cst.parse_expression(x) if x else cst.Name(filler.mask)
-        if isinstance(new, cst.Call):
+        if isinstance(new, cst.Call) and isinstance(given, cst.Call):
             if len(new.args) > 1:
-                masks[filler.moved] = new.args[1].value
+                kept = new.args[1].value
+                if filler.moved is not given.args[1].value:  # `tf.gather_nd(x, tf.where(m))`
+                    kept = cst.ensure_type(kept, cst.Call).args[0].value
+                masks[filler.moved] = kept
             if not x:
                 value = new.args[0].value
         if filler.flat:
             value = _call(f"{ops}.reshape(x, (-1,))", value)
-        mask = f"{ops}.expand_dims({filler.mask}, -1)" if filler.rows else filler.mask
-        return _call(f"{ops}.where({mask}, x, {filler.number})", value, place=1)
+        if not filler.number:
+            return value
+        return _call(f"{ops}.where({filler.mask}, x, {filler.number})", value, place=1)
 
     return change
 
 
-def _inner(new: cst.BaseExpression, wanted: str) -> cst.BaseExpression:
-    """The condition of `tf.where(m)[:, 0]`; the labels of `tf.dynamic_partition`."""
-    while isinstance(new, cst.Subscript):
-        new = new.value
-    call = cst.ensure_type(new, cst.Call)
-    if wanted == "condition":
-        return call.args[0].value
-    return _call(f"{wanted}.reshape(x, (-1,))", call.args[1].value)
+def _labels(new: cst.Call, ops: str) -> cst.BaseExpression:
+    return _call(f"{ops}.reshape(x, (-1,))", new.args[1].value)
 
 
 def _reduced(ops: str, mask: str, kind: str) -> Callable[[cst.Call], cst.BaseExpression]:
@@ -104,12 +105,14 @@ def _call(text: str, value: cst.BaseExpression, place: int = 0) -> cst.Call:
 
 
 def _with_lines(
-    ops: str, before: "list[_selection.Line]", masks: dict[cst.CSTNode, cst.BaseExpression]
+    ops: str, before: list[Line], masks: dict[cst.CSTNode, cst.BaseExpression]
 ) -> Callable[[cst.SimpleStatementLine], cst.FlattenSentinel[cst.BaseStatement]]:
     def change(new: cst.SimpleStatementLine) -> cst.FlattenSentinel[cst.BaseStatement]:
         lines: list[cst.SimpleStatementLine] = []
         for line in before:
-            value = cst.parse_expression(line.text) if line.text else masks[line.node]
+            value = (
+                cst.parse_expression(line.text.format(ops=ops)) if line.text else masks[line.node]
+            )
             if line.flat:
                 value = _call(f"{ops}.reshape(x, (-1,))", value)
             for mask in reversed(line.among):

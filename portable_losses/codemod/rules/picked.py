@@ -1,5 +1,7 @@
-"""`tf.gather_nd(logits, indices)`, where `indices` are a range beside labels: one entry of each row,
-which `ops.take_along_axis` picks."""
+"""`tf.gather_nd(logits, indices)`, where `indices` are a range beside labels: one entry of each
+row, which `ops.take_along_axis` picks."""
+
+import functools
 
 import libcst as cst
 
@@ -18,7 +20,7 @@ def apply(ctx: Context) -> None:
             # A range that is never assigned to needs no variable.
             if len(ref.call.args) == 1 and _name(ctx, ref.call.args[0].value) in RANGES:
                 ops = ctx.need("keras", "ops")
-                ctx.edit(ref.call, lambda new, ops=ops: _arange(new, ops))
+                ctx.edit(ref.call, functools.partial(_arange, ops))
                 ctx.settle(ref, "native")
 
 
@@ -26,7 +28,7 @@ def _one(ctx: Context, ref: Reference, call: cst.Call) -> None:
     if len(call.args) != 2 or any(arg.star or arg.keyword for arg in call.args):
         return
     labels = _labels(ctx, call.args[1].value)
-    if labels is None:
+    if labels is None or _is_changed(ctx, call):
         return
     ops = ctx.need("keras", "ops")
     text = f"{ops}.squeeze({ops}.take_along_axis(x, {labels}, axis=1), axis=1)"
@@ -63,6 +65,22 @@ def _labels(ctx: Context, indices: cst.BaseExpression) -> str | None:
     return None
 
 
+def _is_changed(ctx: Context, call: cst.Call) -> bool:
+    """Whether a name that the indices are made of got another value before they are used."""
+    indices, function = call.args[1].value, ctx.function(call)
+    made = ctx.assigned(indices) if isinstance(indices, cst.Name) else None
+    if made is None or function is None:
+        return False
+    words, seen = ctx.words(made), False
+    for assign in ctx.within(function, cst.Assign):
+        if ctx.is_within(call, assign):
+            return False
+        if seen and any(_text(ctx, target.target) in words for target in assign.targets):
+            return True
+        seen = seen or assign.value is made
+    return False
+
+
 def _column(ctx: Context, node: cst.BaseExpression) -> cst.BaseExpression | None:
     """What `tf.expand_dims(x, 1)` makes a column of."""
     made = ctx.assigned(node) if isinstance(node, cst.Name) else node
@@ -95,6 +113,6 @@ def _text(ctx: Context, node: cst.CSTNode) -> str:
     return ctx.module.code_for_node(node)
 
 
-def _arange(new: cst.Call, ops: str) -> cst.Call:
+def _arange(ops: str, new: cst.Call) -> cst.Call:
     inner = cst.ensure_type(new.args[0].value, cst.Call)
     return inner.with_changes(func=cst.parse_expression(f"{ops}.arange"))
