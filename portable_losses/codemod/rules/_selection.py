@@ -21,7 +21,8 @@ from portable_losses.codemod.rules._shapes_of import (
 
 VALUES = {
     "square": lambda x: x * x, "abs": abs, "negative": lambda x: -x, "log": math.log,
-    "sqrt": math.sqrt, "stop_gradient": lambda x: x, "identity": lambda x: x, "relu": lambda x: max(x, 0.0),
+    "sqrt": math.sqrt, "stop_gradient": lambda x: x, "identity": lambda x: x,
+    "relu": lambda x: max(x, 0.0),
 }  # fmt: skip
 POSITIVE = ("log", "sqrt", "pow")  # of a positive number alone
 TOTALS = {
@@ -98,12 +99,12 @@ class _Reader(Shapes):
 
     def _assign(self, name: str, value: cst.BaseExpression) -> None:
         shape = self._shape(value)
+        self._fresh(name)
         part = self._cut(name, value)
         if part is None:
             part = self._moved(name, value)
         if part is None and not self._taken(name, value):
             part = self._value(value)
-            self._fresh(name)
             self.lists.pop(name, None)
         if part is None:
             self.parts.pop(name, None)
