@@ -18,11 +18,12 @@ from portable_losses.codemod.rules._shapes_of import (
     plain_number,
     text_of,
 )
+from portable_losses.codemod.rules.calls import is_labels
 
 VALUES = {
     "square": lambda x: x * x, "abs": abs, "negative": lambda x: -x, "log": math.log,
     "sqrt": math.sqrt, "stop_gradient": lambda x: x, "identity": lambda x: x,
-    "relu": lambda x: max(x, 0.0),
+    "relu": lambda x: max(x, 0.0), "exp": math.exp,
 }  # fmt: skip
 POSITIVE = ("log", "sqrt", "pow")  # of a positive number alone
 TOTALS = {
@@ -52,6 +53,7 @@ class _Reader(Shapes):
         super().__init__(ctx, function)
         self.plan, self.flatten = Plan(function), flatten
         self.parts: dict[str, Part] = {}
+        self.values: dict[cst.CSTNode, Part | None] = {}
         self.is_flat, self.count = False, 0
         self.lists: dict[str, tuple[str, int]] = {}  # `tf.dynamic_partition`: data, number
         self.made: dict[str, tuple[str, set[str]]] = {}  # a mask's text -> its name, and of what
@@ -119,6 +121,16 @@ class _Reader(Shapes):
         used = {mask for part in self.parts.values() for mask in part.masks}
         if name in used | {data for data, _ in self.lists.values()}:
             raise Unsure
+
+    def _unused(self) -> str:
+        """A name for a cut that the old code gave none."""
+        used = {mask for part in self.parts.values() for mask in part.masks}
+        used |= {line.name for line in self.plan.before.get(self.line, ())}
+        names = ("kept", *(f"kept_{number}" for number in range(2, 9)))
+        for name in names:
+            if f"{name}_mask" not in used and self.ctx.names.is_free(name):
+                return name
+        raise Unsure
 
     def _mask(self, name: str) -> str:
         """The name of the mask that goes with a name."""
@@ -263,6 +275,11 @@ class _Reader(Shapes):
 
     def _value(self, node: cst.BaseExpression) -> Part | None:
         """The part that an expression is; None for what is made without one."""
+        if node not in self.values:
+            self.values[node] = self._found(node)
+        return self.values[node]
+
+    def _found(self, node: cst.BaseExpression) -> Part | None:
         known = any(name.value in self._known() for name in names_in(node))
         if not known and not any(self._cuts(call) for call in self._calls(node)):
             return None
@@ -343,38 +360,42 @@ class _Reader(Shapes):
         if symbol in TOTALS and len(values) == 1:
             self._total(node, TOTALS[symbol], values[0])
             return None
-        if last not in REGULAR and last not in POSITIVE:
+        if last not in REGULAR and last not in (*POSITIVE, "exp"):
             raise Unsure
-        if last in POSITIVE or last == "exp":
-            part = self._value(values[0])
-            if part is None or part.at is None or part.at <= 0:
-                raise Unsure
+        first = self._value(values[0])
+        at = first.at if first is not None else None
+        if last in POSITIVE and (at is None or at <= 0):
+            raise Unsure
+        if last == "exp" and (at is None or at > 10):
+            raise Unsure
         given = values[:1] if last == "cast" else values
         joined = self._joined(given)
         if joined is None:
             return None
-        first = self._value(values[0])
-        at = first.at if first is not None else None
         if len(given) == 1 and at is not None and last in VALUES:
             return replace(joined, at=VALUES[last](at))
         return replace(joined, at=1.0 if last == "pow" and at == 1.0 else None)
+
+    def _of_floats(self, kind: str, value: cst.BaseExpression) -> None:
+        """TensorFlow cut the mean of integers, which labels may be."""
+        integers = _conditions.dtype_of(value, self.ctx) == "int" or is_labels(self.ctx, value)
+        if kind == "mean" and integers:
+            raise Unsure
 
     def _total(self, node: cst.Call, kind: str, value: cst.BaseExpression) -> None:
         """A sum, mean or count of a part: a number."""
         inline = self.refs.get(value)
         if inline is not None and inline.symbol in KEEPING:
-            _, own = self._masked("kept", inline)
+            _, own = self._masked(self._unused(), inline)
             self.plan.filled[value] = ("", replace(own, number=""))
             self.plan.reduced[node] = (own.mask, kind)
             self.plan.settled.append(self.refs[node])
-            if kind == "mean" and _conditions.dtype_of(value.args[0].value, self.ctx) == "int":
-                raise Unsure
+            self._of_floats(kind, value.args[0].value)
             return
         part = self._value(value)
         if part is None:
             return
-        if kind == "mean" and _conditions.dtype_of(value, self.ctx) == "int":
-            raise Unsure
+        self._of_floats(kind, value)
         mask = part.masks[0]
         if len(part.masks) > 1:
             mask = "both"

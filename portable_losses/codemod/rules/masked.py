@@ -40,7 +40,7 @@ def _write(ctx: Context, plan: Plan) -> None:
     for node in plan.partitions:
         ctx.edit(node, lambda new: _labels(new, ops))
     for node, (mask, kind) in plan.reduced.items():
-        ctx.edit(node, _reduced(ops, mask, kind))
+        ctx.edit(node, _reduced(ops, ctx.quote, mask, kind))
     for line, before in plan.before.items():
         ctx.edit(line, _with_lines(ops, before, masks))
     for ref in plan.settled:
@@ -83,15 +83,18 @@ def _labels(new: cst.Call, ops: str) -> cst.BaseExpression:
     return _call(f"{ops}.reshape(x, (-1,))", new.args[1].value)
 
 
-def _reduced(ops: str, mask: str, kind: str) -> Callable[[cst.Call], cst.BaseExpression]:
+def _reduced(
+    ops: str, quote: str, mask: str, kind: str
+) -> Callable[[cst.Call], cst.BaseExpression]:
     def change(new: cst.Call) -> cst.BaseExpression:
+        count = f"{ops}.sum({ops}.cast({mask}, {quote}int32{quote}))"
         if kind == "size":
-            return cst.parse_expression(f"{ops}.count_nonzero({mask})")
+            return cst.parse_expression(count)
         kept = _call(f"{ops}.where({mask}, x, 0)", new.args[0].value, place=1)
         total = _call(f"{ops}.sum(x)", kept)
         if kind == "sum":
             return total
-        return _call(f"{ops}.divide(x, {ops}.count_nonzero({mask}))", total)
+        return _call(f"{ops}.divide(x, {count})", total)
 
     return change
 
