@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import re
 from types import ModuleType
 
 import keras
@@ -83,7 +84,7 @@ def test_names_of_keras_moved_to_where_they_are():
 def test_conditions_name_parameters_of_their_row():
     for row in ROWS:
         for condition in row.when:
-            what, _, name = condition.partition(":")
+            what, name = re.match(r"(\w+):?(\w*)", condition).groups()
             names = [p.name for p in row.parameters]
             assert name in names if name else what in ("shape", "epsilon", "read"), row
 
