@@ -117,7 +117,7 @@ TEXTS |= {
         "ops.vectorized_map(lambda pair: ops.take(*pair, axis=0), (x, i))"
     ),
     "tf.gather(x, i, batch_dims=2)": "tf.gather(x, i, batch_dims=2)",
-    "tf.norm(x, 'euclidean')": "ops.norm(x)",
+    "tf.norm(x, 'euclidean')": "ops.norm(ops.reshape(x, (-1,)))",
     "tf.norm(x, 'euclidean', 1, True)": "ops.norm(x, axis=1, keepdims=True)",
     "tf.norm(x, 'euclidean', axis=1)": "ops.norm(x, axis=1)",
     "tf.norm(x, 'euclidean', keepdims=True)": "tf.norm(x, 'euclidean', keepdims=True)",
