@@ -71,7 +71,7 @@ def run(name: str, batch: int, block_size: int = 0) -> dict[str, float]:
     done = subprocess.run([*command, str(block_size)], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def main() -> None:

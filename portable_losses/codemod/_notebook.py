@@ -130,7 +130,7 @@ def _source_in(text: str, start: int, decoder: json.JSONDecoder) -> tuple[int, i
     while True:
         place = text.index('"', place)
         key, place = decoder.raw_decode(text, place)
-        place = re.compile(r"\s*:\s*").match(text, place).end()  # type: ignore[union-attr]
+        place = re.compile(r"\s*:\s*").match(text, place).end()  # type: ignore[union-attr]  # valid JSON
         _, end = decoder.raw_decode(text, place)
         if key == "source":
             return place, end

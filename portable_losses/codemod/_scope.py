@@ -213,14 +213,14 @@ class Names:
         yield
         self.scope = outer
 
-    def _bind(self, name: str, **more: object) -> Binding:
+    def _bind(self, name: str, **more: Any) -> Binding:
         self.all_names.add(name)
         scope = self.scope
         if scope.elsewhere.get(name) == "global":
             scope = scope.module()
         elif name in scope.elsewhere and scope.parent is not None:
             scope = scope.parent.find(name) or scope.parent
-        binding = Binding(name, **more)  # type: ignore[arg-type]
+        binding = Binding(name, **more)
         scope.bind(binding)
         self.scope_of[binding] = scope
         return binding
