@@ -2,6 +2,7 @@
 
 import ast
 import collections
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,11 @@ from portable_losses.codemod._result import NOTE, STOP
 from portable_losses.codemod.verify.definitions import Definition, cut, definitions, parse
 
 from .results import read, write
+
+# What is not native in the source of a definition with the imports that it needs.
+ELSEWHERE = re.compile(
+    r"^\s*(?:from|import) (?:tensorflow|portable_losses\.compat import (?:tf1|K|keras2))\b", re.M
+)
 
 
 def migrate(corpus: Path, work: Path) -> None:
@@ -38,9 +44,9 @@ def migrate(corpus: Path, work: Path) -> None:
         row["stops"], row["stopped"] = len(stops), 0
         before, after = definitions(parse(text), plain=False), parse(result.source)
         for job, definition in zip(of_file[file], before, strict=True):
-            row["definitions"][job["key"]] = _word(definition, result)
-            row["stopped"] += _touches(definition, stops)
             source = cut(after, definition.name, definition.number)
+            row["definitions"][job["key"]] = _word(definition, result, source)
+            row["stopped"] += _touches(definition, stops)
             if source is not None and job["key"] in jobs:
                 place = work / "sources" / "rewritten" / f"{job['place']}.py"
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -51,11 +57,13 @@ def migrate(corpus: Path, work: Path) -> None:
     print(f"{len(rows)} files; {len(todo)} rewritten definitions to compare")
 
 
-def _word(definition: Definition, result: Result) -> str:
+def _word(definition: Definition, result: Result, source: str | None) -> str:
     """What became of a definition with all that it needs: the worst of it."""
     lines = [finding.line for finding in result.findings if finding.severity != NOTE]
     if _touches(definition, lines):
-        return "flagged"
+        stops = [finding.line for finding in result.findings if finding.severity == STOP]
+        runs = source is not None and not _touches(definition, stops)
+        return "read" if runs and not ELSEWHERE.search(source or "") else "flagged"
     names = {node.name for node in ast.parse(definition.old).body if hasattr(node, "name")}
     words = {result.definitions.get(name) for name in names}
     return next((word for word in ("compat", "native") if word in words), "unchanged")

@@ -7,8 +7,15 @@ from typing import Any
 
 from .results import read, results
 
-WORDS = ("native", "compat", "flagged", "unchanged")
-TITLES = ("native", "through compat", "to be read", "unchanged")
+WORDS = ("native", "read", "compat", "flagged", "unchanged")
+TITLES = (
+    "native",
+    "native, to be read",
+    "through compat",
+    "to be read, not native",
+    "unchanged",
+)
+FLAGGED = ("read", "flagged")
 
 
 def lines(work: Path, backends: tuple[str, ...]) -> Iterator[str]:
@@ -72,6 +79,6 @@ MEASURES = {
     "execute": lambda r, word: bool(r.get("executes")),
     "same values": lambda r, word: bool(r.get("executes")) and not r["value"],
     "proven equal: same values, and same gradient if there is one": lambda r, word: proven(r),
-    "other numbers, flagged": lambda r, word: wrong(r) and word == "flagged",
-    "other numbers, not flagged": lambda r, word: wrong(r) and word != "flagged",
+    "other numbers, flagged": lambda r, word: wrong(r) and word in FLAGGED,
+    "other numbers, not flagged": lambda r, word: wrong(r) and word not in FLAGGED,
 }
