@@ -3,17 +3,21 @@
 A step is the loss and its gradient by the embeddings, 128 long and of 64 classes, compiled as the
 backend's users would (`jax.jit`, `tf.function`, PyTorch as it is). The memory is what a step adds
 to that of the process before it, at its peak. Every figure comes from a process of its own.
-`--peers FILE ...` adds what benchmarks/embedding_peers.py wrote on the same machine, and the ratio
-to it. `--blocks SIZE` measures batches whose pairs do not fit into memory, by blocks of anchors.
+`--beside tfa PYTHON` (or `pml`) measures with another Python each loss of that peer right after
+ours, with the ratio and its geometric mean. `--peers FILE ...` adds what
+benchmarks/embedding_peers.py wrote on the same machine. `--blocks SIZE` measures batches whose
+pairs do not fit into memory, by blocks of anchors.
 """
 
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 from typing import Any
 
+from benchmarks import embedding_peers
 from benchmarks.embedding_peers import data, measure
 
 PAIRS = (
@@ -52,7 +56,7 @@ def one(name: str, batch: int, block_size: int | None) -> dict[str, float]:
     from tests import autodiff
 
     def step(batch: int, block_size: int | None) -> Any:
-        labels, x = data(batch)
+        labels, x = data(batch, name)
         if name in VIEWS:
             x, labels = np.stack([x, x + x[:, ::-1]], axis=1), np.arange(batch, dtype="int32")
         loss = getattr(losses, name)(**({"block_size": block_size} if block_size else {}))
@@ -67,7 +71,7 @@ def run(name: str, batch: int, block_size: int = 0) -> dict[str, float]:
     done = subprocess.run([*command, str(block_size)], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def main() -> None:
@@ -75,6 +79,8 @@ def main() -> None:
     parser.add_argument("--batches", type=int, nargs="+", default=(256, 1024, 4096))
     parser.add_argument("--losses", nargs="+", default=(*PAIRS, *VIEWS))
     parser.add_argument("--peers", nargs="+", default=(), help="files of embedding_peers.py")
+    parser.add_argument("--beside", nargs=2, metavar=("PEER", "PYTHON"), help="in turns with ours")
+    parser.add_argument("--limit", type=float, default=4, help="most GB of a peer (default 4)")
     parser.add_argument("--blocks", type=int, metavar="SIZE", help="anchors in a block")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -86,16 +92,27 @@ def main() -> None:
     for path in filter(os.path.exists, given.peers):
         with open(path) as file:
             peers.append((os.path.splitext(os.path.basename(path))[0], json.load(file)))
+    if given.beside:
+        peers.append((given.beside[0], {"limit": given.limit, "figures": {}}))
     import keras
 
     print(f"{keras.backend.backend()}, keras {keras.__version__}: a step of a loss of embeddings")
     heads = ("batch", "ms", "MB", *(x for label, _ in peers for x in (label, "MB", "ratio")))
     print(f"{'loss':20}" + "".join(f"{head:>12}" for head in heads))
     names = IN_BLOCKS if given.blocks else given.losses
+    if given.beside:
+        names = [name for name in names if name in embedding_peers.NAMES[given.beside[0]]]
+    ratios: dict[int, list[float]] = {batch: [] for batch in given.batches}
     for name in names:
         for batch in given.batches:
             found = run(name, batch, given.blocks or 0)
             print(f"{name:20}{batch:12,}{found['ms']:12.1f}{found['mb']:12.0f}", end="")
+            if given.beside:
+                label, python = given.beside
+                theirs = embedding_peers.one(python, label, name, batch, given.limit)
+                peers[-1][1]["figures"].setdefault(name, {})[str(batch)] = theirs
+                if theirs:
+                    ratios[batch].append(theirs["ms"] / found["ms"])
             for _, peer in peers:
                 theirs = peer["figures"].get(name, {}).get(str(batch), "-")
                 if theirs == "-":
@@ -106,6 +123,10 @@ def main() -> None:
                     ratio = theirs["ms"] / found["ms"]
                     print(f"{theirs['ms']:12.1f}{theirs['mb']:12.0f}{ratio:12.1f}", end="")
             print(flush=True)
+    for batch, of_batch in ratios.items():
+        if of_batch:
+            mean = statistics.geometric_mean(of_batch)
+            print(f"geometric mean at {batch:,} of {len(of_batch)} losses: {mean:.1f}")
 
 
 if __name__ == "__main__":

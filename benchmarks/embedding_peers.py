@@ -45,11 +45,14 @@ NAMES = {
 }
 
 
-def data(batch):
+def data(batch, name=""):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(batch, DIM)).astype("float32")
     x /= np.linalg.norm(x, axis=1, keepdims=True)
-    return rng.integers(0, CLASSES, batch).astype("int32"), x
+    labels = rng.integers(0, CLASSES, batch)
+    if name == "SmoothAP":  # its peer wants as many samples of each class, in order
+        labels = np.arange(batch) * CLASSES // batch
+    return labels.astype("int32"), x
 
 
 def memory(field):
@@ -131,8 +134,6 @@ def pml_step(name, labels, x):
         "Histogram": losses.HistogramLoss(),
         "VICReg": losses.VICRegLoss(),
     }
-    if name == "SmoothAP":  # as many samples of each class, in order
-        labels = np.arange(len(labels)) * CLASSES // len(labels)
     labels, x = torch.tensor(labels), torch.tensor(x, requires_grad=True)
     more = {"ref_emb": x.flip(1)} if name == "VICReg" else {}
 
@@ -146,6 +147,14 @@ def pml_step(name, labels, x):
 STEPS = {"tfa": tfa_step, "pml": pml_step}
 
 
+def one(python, peer, name, batch, limit):
+    """The figures of one loss, by a process of its own; None where that takes more memory."""
+    command = [python, __file__, peer, "-", "--one", name]
+    command += ["--batches", str(batch), "--limit", str(limit)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return None if done.returncode else json.loads(done.stdout.splitlines()[-1])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("peer", choices=NAMES)
@@ -156,20 +165,17 @@ def main():
     given = parser.parse_args()
     if given.one:
         (batch,) = given.batches
-        STEPS[given.peer](given.one, *data(32))()  # the library is loaded
+        STEPS[given.peer](given.one, *data(64, given.one))()  # the library is loaded
         most = int(1e9 * given.limit)
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-        step = measure(lambda: STEPS[given.peer](given.one, *data(batch)))
+        step = measure(lambda: STEPS[given.peer](given.one, *data(batch, given.one)))
         print(json.dumps(step))
         return
     figures = {}
     for name in NAMES[given.peer]:
         figures[name] = {}
         for batch in given.batches:
-            command = [sys.executable, __file__, given.peer, "-", "--one", name]
-            command += ["--batches", str(batch), "--limit", str(given.limit)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            found = None if done.returncode else json.loads(done.stdout.splitlines()[-1])
+            found = one(sys.executable, given.peer, name, batch, given.limit)
             figures[name][str(batch)] = found
             print(name, batch, found or f"more than {given.limit} GB", flush=True)
             if found is None:

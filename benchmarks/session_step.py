@@ -50,7 +50,7 @@ def step_time(tf, classes, steps=500):
 
 
 def main(out=None):
-    if sys.version_info < (3, 8):  # noqa: UP036
+    if sys.version_info < (3, 8):  # noqa: UP036  # TensorFlow 1 runs it too
         import tensorflow as tf
 
         name = "TensorFlow " + tf.__version__

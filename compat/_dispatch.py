@@ -162,10 +162,11 @@ def operation(old_name: str, *, random: bool = False) -> Callable[[Function], Fu
             with computing():
                 return function(*args, **kwargs)
 
+        # mypy gives functions no attributes of their own.
         call.old_name = old_name  # type: ignore[attr-defined]
         call.random = random  # type: ignore[attr-defined]
         OPERATIONS[old_name] = call
-        return call  # type: ignore[return-value]
+        return call  # type: ignore[return-value]  # it has the arguments of `function`
 
     return decorate
 

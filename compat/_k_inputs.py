@@ -126,7 +126,7 @@ def values_of(x: Any) -> Any:
 # Shapes, axes and settings ------------------------------------------------------------------
 
 
-class Shape(tuple):  # type: ignore[type-arg]
+class Shape(tuple[Any, ...]):
     """What `K.shape` returns: sizes to index and slice, with the arithmetic of the tensor that it
     was, entry by entry. The sizes are Python ints, by which `K.reshape` and others can be compiled;
     on TensorFlow a size that is not known yet is a tensor."""
@@ -198,7 +198,7 @@ def operation(old_name: str, *, random: bool = False) -> Callable[[Function], Fu
                 return graph.defer(dispatched, args, kwargs)
             return function(*args, **kwargs)
 
-        return call  # type: ignore[return-value]
+        return call  # type: ignore[return-value]  # as in _dispatch.py
 
     return decorate
 

@@ -157,7 +157,7 @@ def moving_average_update(x: Any, value: Any, momentum: Any) -> Any:
     """x − (x − value)(1 − momentum), without the correction of the start that TF1 made."""
     x, value = _in_a_graph(x, value)
     if isinstance(x, Deferred):
-        return x.assign_sub((x - value) * (1 - momentum))  # type: ignore[attr-defined]
+        return x.assign_sub((x - value) * (1 - momentum))  # type: ignore[attr-defined]  # a variable of a graph
     if not isinstance(x, _backend.Variable):
         return update_sub(x, value)  # which says what is wrong
     old = tensor(x)
@@ -193,7 +193,7 @@ def eval(x: Any) -> Any:
 def set_value(x: Any, value: Any) -> None:
     """Assigns values to a variable."""
     if isinstance(x, Deferred):
-        x.load(value, get_session([x]))  # type: ignore[attr-defined]
+        x.load(value, get_session([x]))  # type: ignore[attr-defined]  # a variable of a graph
     else:
         _assigned_now(x, np.asarray(value), "assign")
 

@@ -35,6 +35,9 @@ def squared_euclidean(x: Tensor, y: Tensor) -> Tensor:
     kept for each pair and coordinate. As a value that form loses all digits between near vectors.
     It is taken about the mean: a slope is a difference too, and far from the origin loses digits.
     """
+    found = _backend.distances(x, y, squared=True)
+    if found is not None:
+        return found
     center = ops.stop_gradient(_numerics.mean(y, axis=0, keepdims=True))
     exact = _backend.squared_distances(ops.stop_gradient(x), ops.stop_gradient(y))
     x, y = x - center, y - center
@@ -45,7 +48,8 @@ def squared_euclidean(x: Tensor, y: Tensor) -> Tensor:
 
 def euclidean(x: Tensor, y: Tensor) -> Tensor:
     """‖x − y‖; value 0 and gradient 0 between equal vectors."""
-    return _numerics.sqrt(squared_euclidean(x, y))
+    found = _backend.distances(x, y, squared=False)
+    return _numerics.sqrt(squared_euclidean(x, y)) if found is None else found
 
 
 def cosine_distance(x: Tensor, y: Tensor) -> Tensor:

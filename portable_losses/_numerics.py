@@ -84,9 +84,14 @@ def normalize(x: Tensor, axis: int = -1) -> Tensor:
 
 def _largest_of(x: Tensor, mask: Tensor, axis: int) -> Tensor:
     """The largest `x` where `mask` holds, or 0 where it holds nowhere; held constant."""
-    held = ops.where(mask, ops.stop_gradient(x), ops.full_like(x, -math.inf))
+    held = ops.where(mask, ops.stop_gradient(x), -math.inf)
     largest = ops.amax(held, axis=axis, keepdims=True)
     return ops.where(largest > -math.inf, largest, ops.zeros_like(largest))
+
+
+def _exp_where(mask: Tensor, x: Tensor) -> Tensor:
+    """e^x where `mask` holds, and 0 elsewhere: e^−∞, whose gradient is 0 too."""
+    return ops.exp(ops.where(mask, x, -math.inf))
 
 
 def log_softmax(x: Tensor, axis: int = -1, mask: Tensor | None = None) -> Tensor:
@@ -95,20 +100,17 @@ def log_softmax(x: Tensor, axis: int = -1, mask: Tensor | None = None) -> Tensor
     if mask is None:
         shifted = x - ops.stop_gradient(ops.amax(x, axis=axis, keepdims=True))
         return shifted - ops.log(ops.sum(ops.exp(shifted), axis=axis, keepdims=True))
-    zeros = ops.zeros_like(x)
-    shifted = ops.where(mask, x - _largest_of(x, mask, axis), zeros)
-    total = ops.sum(ops.where(mask, ops.exp(shifted), zeros), axis=axis, keepdims=True)
-    total = ops.where(total > 0, total, ops.ones_like(total))
-    return ops.where(mask, shifted - ops.log(total), zeros)
+    shifted = ops.where(mask, x - _largest_of(x, mask, axis), 0.0)
+    total = ops.sum(ops.where(mask, ops.exp(shifted), 0.0), axis=axis, keepdims=True)
+    total = ops.where(total > 0, total, 1.0)
+    return ops.where(mask, shifted - ops.log(total), 0.0)
 
 
 def log1p_sum_exp(x: Tensor, mask: Tensor, axis: int = -1) -> Tensor:
     """log(1 + Σ exp x) = m + log(exp(−m) + Σ exp(x − m)) over the entries where `mask` holds,
     m = max(0, max x) held constant; 0 where it holds nowhere."""
-    zeros = ops.zeros_like(x)
     largest = ops.relu(_largest_of(x, mask, axis))
-    total = ops.exp(ops.where(mask, x - largest, zeros))
-    total = ops.sum(ops.where(mask, total, zeros), axis=axis, keepdims=True)
+    total = ops.sum(_exp_where(mask, x - largest), axis=axis, keepdims=True)
     return ops.squeeze(largest + ops.log(ops.exp(-largest) + total), axis=axis)
 
 
@@ -116,10 +118,8 @@ def log_sum_exp(x: Tensor, mask: Tensor, axis: int = -1, keepdims: bool = False)
     """log Σ exp x = m + log Σ exp(x − m) over the entries where `mask` holds, m = max x held
     constant; 0 where it holds nowhere."""
     largest = _largest_of(x, mask, axis)
-    zeros = ops.zeros_like(x)
-    total = ops.exp(ops.where(mask, x - largest, zeros))
-    total = ops.sum(ops.where(mask, total, zeros), axis=axis, keepdims=True)
-    found = largest + ops.log(ops.where(total > 0, total, ops.ones_like(total)))
+    total = ops.sum(_exp_where(mask, x - largest), axis=axis, keepdims=True)
+    found = largest + ops.log(ops.where(total > 0, total, 1.0))
     return found if keepdims else ops.squeeze(found, axis=axis)
 
 
@@ -147,6 +147,6 @@ def running_sums(x: Tensor) -> Tensor:
 def masked_mean(x: Tensor, mask: Tensor, axis: int | None = None) -> Tensor:
     """Mean of `x` where `mask` holds; 0 where it holds nowhere. `where` and not a product with
     the mask, since 0 · NaN is NaN."""
-    x = ops.where(mask, x, ops.zeros_like(x))
+    x = ops.where(mask, x, 0.0)
     count = ops.sum(ops.cast(mask, x.dtype), axis=axis)
     return divide(ops.sum(x, axis=axis), count)

@@ -21,6 +21,8 @@ from portable_losses._catalogue import CATALOGUE, Entry
 from portable_losses.codemod import command as migrate_command
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
+# What of the demo may be chosen. The parser knows of none: `--legacy` has to see what was given.
+DEMO: dict[str, Any] = {"model": "cnn", "epochs": 30, "seed": 0}
 
 
 class UsageError(Exception):
@@ -73,13 +75,11 @@ def _parser() -> argparse.ArgumentParser:
         help="what Keras runs on (default: KERAS_BACKEND, keras.json, or what is installed)",
     )
     demo.add_argument(
-        "--model", choices=("cnn", "mlp"), default="cnn", help="the network (default: %(default)s)"
+        "--model", choices=("cnn", "mlp"), help=f"the network (default: {DEMO['model']})"
     )
+    demo.add_argument("--epochs", type=_epochs, metavar="N", help=f"default: {DEMO['epochs']}")
     demo.add_argument(
-        "--epochs", type=_epochs, default=30, metavar="N", help="default: %(default)s"
-    )
-    demo.add_argument(
-        "--seed", type=_seed, default=0, metavar="N", help="same seed, same table (default: 0)"
+        "--seed", type=_seed, metavar="N", help=f"same seed, same table (default: {DEMO['seed']})"
     )
     demo.add_argument(
         "--out", type=Path, default=Path("demo"), metavar="DIR", help="default: ./%(default)s"
@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         "--legacy",
         action="store_true",
         help="instead: migrate a program of TensorFlow 1, train it, and compare with what it gave "
-        "on TensorFlow 1.15.5; always the same network, epochs and first weights",
+        "on TensorFlow 1.15.5; takes no --model, --epochs or --seed: they are the program's",
     )
 
     catalogue = commands.add_parser(
@@ -144,6 +144,14 @@ def _seed(text: str) -> int:
 
 
 def _run_demo(arguments: argparse.Namespace) -> int:
+    given = {name: getattr(arguments, name) for name in DEMO}
+    given = {name: value for name, value in given.items() if value is not None}
+    if arguments.legacy and given:
+        raise UsageError(
+            f"--legacy takes no {', '.join(f'--{name}' for name in given)}: network, epochs and "
+            "first weights are those of the program that was recorded on TensorFlow 1.15.5. Leave "
+            "--legacy away for the demo that has them"
+        )
     extras = ("demo", "migrate") if arguments.legacy else ("demo",)
     if missing := sorted({name for extra in extras for name in _environment.missing(extra)}):
         raise UsageError(
@@ -169,7 +177,7 @@ def _run_demo(arguments: argparse.Namespace) -> int:
         from portable_losses import _demo
     except ImportError as error:
         raise UsageError(str(error)) from error
-    _demo.run(arguments.out, model=arguments.model, epochs=arguments.epochs, seed=arguments.seed)
+    _demo.run(arguments.out, **(DEMO | given))
     return 0
 
 

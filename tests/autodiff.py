@@ -88,19 +88,32 @@ def gradient_of_slope(function: Callable[[Any], Any], x: np.ndarray) -> np.ndarr
     raise NotImplementedError(BACKEND)
 
 
-def gradient_program(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
-    """The gradient of the sum of `function(y_true, y_pred)` by `y_pred`; on JAX, one program for
-    all batches of one shape."""
+def values_and_slope(function: Callable[..., Any]) -> Callable[..., tuple[Any, np.ndarray]]:
+    """What `function(y_true, y_pred)` gives, and the gradient of its sum by `y_pred`; on JAX, one
+    program for all batches of one shape."""
 
     def total(y_pred: Any, y_true: Any) -> Any:
-        return ops.sum(function(y_true, y_pred))
+        values = function(y_true, y_pred)
+        return ops.sum(values), values
 
-    if BACKEND != "jax":
-        return lambda y_true, y_pred: gradient(lambda p: total(p, y_true), y_pred)
-    import jax
+    if BACKEND == "jax":
+        import jax
 
-    program = jax.jit(jax.grad(total))
-    return lambda y_true, y_pred: np.asarray(program(*map(ops.convert_to_tensor, (y_pred, y_true))))
+        program = compiled(jax.grad(total, has_aux=True))
+        return lambda y_true, y_pred: program(y_pred, y_true)[::-1]
+
+    def run(y_true: Any, y_pred: Any) -> tuple[Any, np.ndarray]:
+        values = []
+
+        def watched(p: Any) -> Any:
+            summed, found = total(p, y_true)
+            values.append(found)
+            return summed
+
+        slope = gradient(watched, y_pred)
+        return values[0], slope
+
+    return run
 
 
 def gradients(function: Callable[..., Any], x: np.ndarray, *given: np.ndarray) -> np.ndarray:
@@ -175,6 +188,11 @@ def _quickly(function: Callable[..., Any], *given: Any) -> Callable[..., Any]:
         return lowered.compile(QUICK)
     except RuntimeError:  # an older XLA has not all of the options
         return lowered.compile()
+
+
+def once(function: Callable[..., Any], *given: np.ndarray) -> Any:
+    """`function(*given)`; on JAX, one program in place of one for each operation."""
+    return _quickly(function, *given)(*given) if BACKEND == "jax" else function(*given)
 
 
 def compiled(function: Callable[..., Any], *, xla: bool = False) -> Callable[..., Any]:

@@ -96,6 +96,15 @@ def test_the_demo_is_run_as_asked(demo, tmp_path, capsys):
     assert capsys.readouterr().out == expected
 
 
+def test_the_demo_without_options_is_the_one_that_the_help_states(demo, tmp_path, capsys):
+    assert demo() == 0
+    assert demo.calls == [(tmp_path / "out", {"model": "cnn", "epochs": 30, "seed": 0})]
+    capsys.readouterr()
+    cli.main(["demo", "--help"])
+    stated = re.findall(r"\(?default:\s+(\w+)", capsys.readouterr().out)
+    assert stated[-3:] == ["cnn", "30", "0"]
+
+
 def test_backend_beats_the_environment(demo, monkeypatch, capsys):
     monkeypatch.setenv("KERAS_BACKEND", "pytorch")
     assert demo("--backend", BACKEND) == 0

@@ -57,3 +57,18 @@ def test_the_exit_status_says_whether_they_are_the_same(monkeypatch, tmp_path):
     for same, status in ((True, 0), (False, 1)):
         monkeypatch.setattr(_demo_legacy, "run", lambda out, same=same: {"same": same})
         assert cli.main(command) == status
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--epochs", "30"], ["--seed", "0"], ["--model", "cnn"], ["--model", "mlp", "--seed", "3"]],
+    ids=" ".join,
+)
+def test_options_of_the_other_demo_are_refused(options, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(_demo_legacy, "run", lambda out: pytest.fail("it ran"))
+    folder = tmp_path / "out"
+    assert cli.main(["demo", "--legacy", "--out", str(folder), *options]) == 2
+    named = ", ".join(options[::2])
+    error = capsys.readouterr().err
+    assert error.startswith(f"portable-losses: --legacy takes no {named}: network, epochs and")
+    assert not folder.exists()

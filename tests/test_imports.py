@@ -51,7 +51,8 @@ PROCESSES = {
     f"{US}.codemod.verify.{name}"
     for name in ("calls", "inputs", "search", "oracle", "replay", "record")
 }
-# It is run by an old Python that has an old TensorFlow.
+# An old Python runs it, whose TensorFlow is no backend of Keras 3 but the reference. It may name
+# that one, and no module may import it.
 ORACLE = f"{US}.codemod.verify.oracle"
 
 
@@ -102,6 +103,8 @@ def faults(name: str, source: str, is_package: bool = False) -> list[str]:
         top = target.split(".")[0]
         if top in BACKENDS and own != "_backend" and name != ORACLE:
             found.append(f"{name} names a backend: {target}")
+        if f"{target}.".startswith(f"{ORACLE}."):
+            found.append(f"{name} imports what an old Python runs: {target}")
         if target.startswith("keras.src") and own not in PRIVATE_KERAS:
             found.append(f"{name} uses what Keras keeps to itself: {target}")
         process = name in PROCESSES
@@ -197,6 +200,7 @@ def test_compat_is_imported_once_under_one_name():
         pytest.param("codemod.rules", "import keras", id="codemod with keras"),
         pytest.param("codemod.verify.check", "import numpy", id="the command with numpy"),
         pytest.param("codemod.verify.replay", "import tensorflow", id="a backend in codemod"),
+        pytest.param("codemod.verify.record", "from . import oracle", id="the oracle"),
         pytest.param("codemod.rules", "from portable_losses import losses", id="codemod with us"),
         pytest.param("metrics._f1", "from keras.src import backend", id="private keras"),
     ],

@@ -82,7 +82,9 @@ def _aligned(y: Any, y_pred: Any, names: Any) -> Any:
 
 
 class OldTraining(AddsMetrics):
-    """What a model of Keras 2 has and one of Keras 3 has not; mixed in before one of those."""
+    """What a model of Keras 2 has and one of Keras 3 has not; mixed in before one of those.
+
+    Of which mypy knows nothing here: hence each `type: ignore`."""
 
     loss_layers: Sequence[Any] = ()  # the losses of `compile` that hold state
 

@@ -52,7 +52,9 @@ def _tensors(result: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Old:
-    """What Keras 2's metrics have and those of Keras 3 have not; mixed in before one of those."""
+    """What Keras 2's metrics have and those of Keras 3 have not; mixed in before one of those.
+
+    Of which mypy knows nothing here: hence each `type: ignore`."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -36,7 +36,7 @@ class AddsMetrics:
         self.__dict__["reported"] = tuple(held)
         trackers = self.__dict__.setdefault("means", {})
         if name not in trackers:
-            tracker = self._tracker  # type: ignore[attr-defined]
+            tracker = self._tracker  # type: ignore[attr-defined]  # mixed in before a layer
             locked = tracker.locked
             tracker.unlock()  # a layer that is built takes no more state, but for this
             trackers[name] = tracker.track(keras.metrics.Mean(name=name))

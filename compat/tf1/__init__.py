@@ -24,7 +24,7 @@ _put_into(_this, _OPERATIONS)
 _place(_this, _GRAPH)
 keras = _keras2
 compat = ModuleType(f"{__name__}.compat", "`tf.compat.v1`.")
-compat.v1 = _this  # type: ignore[attr-defined]
+compat.v1 = _this  # type: ignore[attr-defined]  # a module made here
 VERSION = __version__ = "1.15"
 
 

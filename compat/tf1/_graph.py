@@ -226,7 +226,7 @@ class Operation:
             x.padded and not x.dtype.is_floating for x in self.inputs
         )
         self.index = len(graph.operations)
-        self.outputs: list[Node] = []
+        self.outputs: list[Tensor] = []
         if name and name.endswith("/"):
             self.name = name[:-1]
         else:
@@ -261,7 +261,7 @@ class Operation:
         code = linecache.getline(file, number).strip()
         return f"{file}:{number}" + (f": {code}" if code else "")
 
-    def values(self) -> list["Node"]:
+    def values(self) -> list["Tensor"]:
         return self.outputs
 
     @property
@@ -366,7 +366,7 @@ class Tensor(Node):
         self.known = op.pure and all(node.known for node in op.inputs)
 
     def concrete(self) -> Any:
-        return self.op.constants()[self.index]  # type: ignore[attr-defined]
+        return self.op.constants()[self.index]  # type: ignore[attr-defined]  # those of known value have it
 
     def __array__(self, *given: Any, **named: Any) -> Any:
         return self.concrete() if self.known else super().__array__(*given, **named)

@@ -105,7 +105,7 @@ for _method, (_name, _function) in _BINARY.items():
 for _method, (_name, _unary) in _UNARY.items():
     _define_unary(_method, _name, _unary)
 
-# NumPy leaves `array + node` to the node.
+# NumPy leaves `array + node` to the node. Operators of `Node` are defined here, and not there.
 Node.__array_priority__ = 100  # type: ignore[attr-defined]
 
 
@@ -150,4 +150,4 @@ def _slices(x: Any, *parts: Any) -> Any:
 
 
 OP_NAMES["tf.Tensor.slices"] = "strided_slice"
-setattr(Node, "__getitem__", _slice)  # noqa: B010
+setattr(Node, "__getitem__", _slice)  # noqa: B010  # mypy takes no assignment to a method

@@ -175,8 +175,8 @@ class Update(Write):
     """A write of a variable and of what the optimizer keeps for it."""
 
     def __init__(self, *given: Any):
-        *given, slots = given  # type: ignore[assignment]
-        super().__init__(*given)
+        *written, slots = given
+        super().__init__(*written)
         self.also_written: list[Variable] = slots
 
 

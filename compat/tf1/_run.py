@@ -175,7 +175,7 @@ class Frame:
             carry_notes(error)
             if not getattr(error, "_tf1", False):
                 error.add_note(f"In the operation {op.name!r} ({op.type}), made at {op.where()}.")
-                error._tf1 = True  # type: ignore[attr-defined]
+                error._tf1 = True  # type: ignore[attr-defined]  # a mark of ours
             raise
         for node, value in zip(op.outputs, results, strict=True):
             self.values.setdefault(node, value)  # what is fed stays

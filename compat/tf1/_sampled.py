@@ -208,18 +208,8 @@ def nce_loss(
 ) -> Any:
     """`tf.nn.nce_loss` (Gutmann and Hyvärinen, "Noise-contrastive estimation: A new estimation
     principle for unnormalized statistical models", AISTATS 2010): one value per sample."""
-    logits, targets = _logits(
-        weights,
-        biases,
-        labels,
-        inputs,
-        num_sampled,
-        num_classes,
-        num_true,
-        sampled_values,
-        remove_accidental_hits,
-        seed,
-    )
+    sampling = (num_sampled, num_classes, num_true, sampled_values, remove_accidental_hits, seed)
+    logits, targets = _logits(weights, biases, labels, inputs, *sampling)
     return reduce_sum(sigmoid_cross_entropy_with_logits(labels=targets, logits=logits), axis=1)
 
 
@@ -239,16 +229,6 @@ def sampled_softmax_loss(
 ) -> Any:
     """`tf.nn.sampled_softmax_loss` (Jean et al., "On Using Very Large Target Vocabulary for Neural
     Machine Translation", ACL 2015): one value per sample."""
-    logits, targets = _logits(
-        weights,
-        biases,
-        labels,
-        inputs,
-        num_sampled,
-        num_classes,
-        num_true,
-        sampled_values,
-        remove_accidental_hits,
-        seed,
-    )
+    sampling = (num_sampled, num_classes, num_true, sampled_values, remove_accidental_hits, seed)
+    logits, targets = _logits(weights, biases, labels, inputs, *sampling)
     return softmax_cross_entropy_with_logits_v2(labels=targets, logits=logits)

@@ -105,7 +105,7 @@ def _scatter(
                 f"{variable.name!r}, {rows.shape.concatenate(rest)}. Received: {have}."
             )
         first = ref if isinstance(ref, Node) else variable
-        return Write(kind, first, change, (rows, values), name).outputs[0]  # type: ignore[return-value]
+        return Write(kind, first, change, (rows, values), name).outputs[0]
 
     def method(
         self: Variable, sparse_delta: Any, use_locking: Any = False, name: Any = None
@@ -127,6 +127,7 @@ scatter_mul, _ = _scatter("ScatterMul", "scatter_mul", _mul)
 scatter_div, _ = _scatter("ScatterDiv", "scatter_div", _div)
 scatter_max, _ = _scatter("ScatterMax", "scatter_max", _max)
 scatter_min, _ = _scatter("ScatterMin", "scatter_min", _min)
+# Methods that are defined here, beside the functions of the same names.
 Variable.scatter_add = _method_add  # type: ignore[attr-defined]
 Variable.scatter_sub = _method_sub  # type: ignore[attr-defined]
 Variable.scatter_update = _method_update  # type: ignore[attr-defined]

@@ -140,14 +140,14 @@ def as_node(x: Any, graph: Graph | None = None, dtype: Any = None) -> Any:
 
 def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tensor:
     """`tf.placeholder`: a value that every run feeds."""
-    return Placeholder(get_default_graph(), as_name(dtype), shape, name).outputs[0]  # type: ignore[return-value]
+    return Placeholder(get_default_graph(), as_name(dtype), shape, name).outputs[0]
 
 
 def placeholder_with_default(input: Any, shape: Any, name: str | None = None) -> Tensor:
     """`tf.placeholder_with_default`: a value that a run may feed."""
     graph = get_default_graph()
     default = as_node(input, graph)
-    return Placeholder(graph, str(default.dtype), shape, name, default).outputs[0]  # type: ignore[return-value]
+    return Placeholder(graph, str(default.dtype), shape, name, default).outputs[0]
 
 
 def identity(input: Any, name: str | None = None) -> Any:

@@ -54,7 +54,7 @@ class VariableOp(Operation):
     def __init__(self, graph: Graph, name: str, variable: "Variable"):
         super().__init__(graph, "VariableV2", name, ())
         self.variable = variable
-        self.outputs = [variable]
+        self.outputs = [variable]  # type: ignore[list-item]  # which stands for its own tensor
 
     def compute(self, frame: Any) -> list[Any]:
         return [Ref(self.variable)]
@@ -145,13 +145,13 @@ class Variable(Node):
             graph.add_to_collection(collection, self)
 
     def value(self) -> Tensor:
-        return self._read  # type: ignore[return-value]
+        return self._read
 
     def read_value(self) -> Tensor:
-        return Identity(self.graph, self, "read").outputs[0]  # type: ignore[return-value]
+        return Identity(self.graph, self, "read").outputs[0]
 
     def initialized_value(self) -> Tensor:
-        return InitializedValue(self).outputs[0]  # type: ignore[return-value]
+        return InitializedValue(self).outputs[0]
 
     def uninitialized(self) -> FailedPreconditionError:
         name = self.op.name
@@ -285,7 +285,7 @@ def _write(kind: str, function: str, ref: Any, change: Any, value: Any, name: st
             f"{variable.name!r} of shape {variable.shape}."
         )
     first = ref if isinstance(ref, Node) else variable
-    return Write(kind, first, change, (node,), name).outputs[0]  # type: ignore[return-value]
+    return Write(kind, first, change, (node,), name).outputs[0]
 
 
 def _has_dtype(x: Any) -> bool:
@@ -390,9 +390,9 @@ def report_uninitialized_variables(
     """`tf.report_uninitialized_variables`: names, as bytes."""
     found = [*global_variables(), *local_variables()] if var_list is None else list(var_list)
     made = Uninitialized(get_default_graph(), found, name)
-    return made.outputs[0]  # type: ignore[return-value]
+    return made.outputs[0]
 
 
 def is_variable_initialized(variable: Any, name: str | None = None) -> Tensor:
     """`tf.is_variable_initialized`."""
-    return IsInitialized(variable, name).outputs[0]  # type: ignore[return-value]
+    return IsInitialized(variable, name).outputs[0]

@@ -45,7 +45,7 @@ def carry_notes(error: BaseException) -> None:
         if getattr(cause, "_tf1", False):
             for note in getattr(cause, "__notes__", ()):
                 error.add_note(note)
-            error._tf1 = True  # type: ignore[attr-defined]
+            error._tf1 = True  # type: ignore[attr-defined]  # a mark of ours
         cause = cause.__context__
 
 

@@ -19,6 +19,8 @@ Each backend has a module with the same functions:
   is no input, so that an update would be thrown away when the trace ends;
 * `squared_distances(x, y)`: `‖x − y‖²` of rows, `(N, d)` and `(M, d)` to `(N, M)`, as sums of
   squared differences; no gradient;
+* `distances(x, y, squared)`: the same, or its root, with the gradient; None where a compiler makes
+  one program of operations that say it as well;
 * `nearest_above(x, among, wanted)`: for each entry of `(N, M)` that is `wanted` and none of those
   `among`, bool `(N, M)` both, the column of the smallest of those in its row that is larger; and
   whether there is one. The fewer are wanted, the sooner it is done;
@@ -82,6 +84,7 @@ checks_rows = _module.checks_rows
 compiled = _module.compiled
 concrete = _module.concrete
 count_below = _module.count_below
+distances = _module.distances
 is_traced = _module.is_traced
 keep = _module.keep
 map_blocks = _module.map_blocks
@@ -200,6 +203,7 @@ __all__ = [
     "compiled",
     "concrete",
     "count_below",
+    "distances",
     "get_logits",
     "is_lost",
     "is_traced",

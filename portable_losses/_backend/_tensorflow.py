@@ -237,6 +237,7 @@ def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
     return tf.while_loop(lambda k, _: k < x.shape[0] // some, add, (0, total))[1]
 
 
+distances = _generic.distances
 squared_distances = tf.function(_squared_distances, jit_compile=True, autograph=False)
 # By itself each step of the search would be a pass over memory.
 _rank = tf.function(_generic.rank, jit_compile=True, autograph=False)

@@ -230,13 +230,51 @@ def replicas() -> int:
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    return _lengths(x, y).square()
+
+
+def _lengths(x: Tensor, y: Tensor) -> Tensor:
     if concrete(x) is not None and concrete(y) is not None and _are_one(x, y):
         # Each pair once, by a function that is an order faster on the CPU.
         above = torch.ones((len(x), len(x)), dtype=torch.bool).triu_(1)
         found = torch.zeros(above.shape, dtype=x.dtype)
-        found.masked_scatter_(above, torch.pdist(x).square())
+        found.masked_scatter_(above, torch.pdist(x))
         return found + found.T
-    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist").square()
+    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+class _Distances(torch.autograd.Function):
+    """The gradient is two products, of matrices that are there: by way of operations, PyTorch would
+    pass over all pairs some ten times more."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor, squared: bool) -> Tensor:
+        lengths = _lengths(x, y)
+        found = lengths.square() if squared else lengths
+        ctx.squared = squared
+        ctx.save_for_backward(x, y, *([] if squared else [found]))
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        x, y, *lengths = ctx.saved_tensors
+        center = y.detach().mean(0, keepdim=True)  # far from the origin, a product loses digits
+        x, y = x - center, y - center
+        # d‖x − y‖² = 2(x − y), and d‖x − y‖ = (x − y) / ‖x − y‖, or 0 between equal vectors.
+        if ctx.squared:
+            each = 2 * upstream
+        else:
+            each = upstream / lengths[0].masked_fill(lengths[0] == 0, torch.inf)
+        of_x = of_y = None
+        if ctx.needs_input_grad[0]:
+            of_x = each.sum(1, keepdim=True) * x - each @ y
+        if ctx.needs_input_grad[1]:
+            of_y = each.sum(0).unsqueeze(1) * y - each.T @ x
+        return of_x, of_y, None
+
+
+def distances(x: Tensor, y: Tensor, squared: bool) -> Tensor:
+    return _Distances.apply(x, y, squared)
 
 
 def _are_one(x: Tensor, y: Tensor) -> bool:

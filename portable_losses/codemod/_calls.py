@@ -53,6 +53,8 @@ def _simple(row: Row) -> tuple[tuple[tuple[str, str], ...], tuple[cst.Arg, ...]]
     if row.parameters is None or not isinstance(template, cst.Call):
         return None
     old = {p.name for p in row.parameters}
+    if row.new.partition(".")[0] in old:  # a method of an argument
+        return None
     pairs, added = [], []
     for arg in template.args:
         if isinstance(arg.value, cst.Name) and arg.value.value in old:

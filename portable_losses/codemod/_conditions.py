@@ -5,6 +5,7 @@
 | `has:x`, `no:x` | is given, is not |
 | `none:x`, `value:x` | is `None`; is something else |
 | `true:x`, `false:x` | is `True`; is `False` or not given |
+| `is:x=1` | is that number or string, written out |
 | `int:x` | is a number without a point |
 | `ones:x` | is 1, or a list of nothing else |
 | `string:x` | is a string |
@@ -12,6 +13,8 @@
 | `notnumber:x` | is no plain number |
 | `simple:x` | costs little to be written twice: a name, a number, a part of a named tensor |
 | `single:x` | is no list |
+| `sizes:x` | is a list of sizes: none is -1, for "the rest", and none a tensor |
+| `rank:x` | is the rank of `indices`, from where these were last given a value |
 | `tensors:x` | is no list of shapes, or of lists of numbers |
 | `float:x` | shows no sign of integers; for the division, is surely a float |
 | `kept:x` | (an axis) is given, where `keepdims` may be true: all axes Keras drops on PyTorch |
@@ -61,6 +64,7 @@ def _holds(condition: str, bound: dict[str, cst.Arg], ctx: Context, ref: Referen
         return ref.call is not None and only_read(ctx, ref.call)
     if what == "epsilon":
         return "set_epsilon" not in ctx.source
+    name, _, wanted = name.partition("=")
     value = bound[name].value if name in bound else None
     match what:
         case "has":
@@ -74,11 +78,14 @@ def _holds(condition: str, bound: dict[str, cst.Arg], ctx: Context, ref: Referen
         case "kept":
             keepdims = bound["keepdims"].value if "keepdims" in bound else None
             dropped = keepdims is None or _is_name(keepdims, "False")
+            dropped = dropped or _never_given(keepdims, "False", ctx)
             return dropped or not (value is None or _may_be_none(value, ctx))
         case "true":
             return _is_name(value, "True")
         case "false":
             return value is None or _is_name(value, "False")
+        case "is":
+            return value is not None and _written(value, ctx) == wanted
         case "int":
             return _is_integer(value)
         case "ones":
@@ -92,9 +99,15 @@ def _holds(condition: str, bound: dict[str, cst.Arg], ctx: Context, ref: Referen
         case "notnumber":
             return not _is_integer(value)
         case "simple":
-            return value is not None and _is_simple(value, ctx)
+            return value is not None and is_simple(value, ctx)
         case "single":
             return not isinstance(value, cst.List | cst.Tuple)
+        case "sizes":
+            assert value is not None
+            parts = value.elements if isinstance(value, cst.List | cst.Tuple) else ()
+            return bool(parts) and all(_is_size(part.value, ctx) for part in parts)
+        case "rank":
+            return value is not None and _is_rank(value, bound["indices"].value, ctx)
         case "tensors":
             parts = value.elements if isinstance(value, cst.List | cst.Tuple) else ()
             return not any(_is_shape(part.value, ctx) for part in parts)
@@ -118,6 +131,44 @@ def _is_name(value: cst.BaseExpression | None, name: str) -> bool:
     return isinstance(value, cst.Name) and value.value == name
 
 
+def _written(value: cst.BaseExpression, ctx: Context) -> str:
+    """A string without its quotes, 1.0 as 1."""
+    if isinstance(value, cst.SimpleString):
+        return str(value.raw_value)
+    text = ctx.module.code_for_node(value)
+    return text.removesuffix(".0").removesuffix(".")
+
+
+def _is_size(value: cst.BaseExpression, ctx: Context) -> bool:
+    """A number that is not negative, or what names and numbers are reckoned to."""
+    if isinstance(value, cst.BinaryOperation):
+        return _is_size(value.left, ctx) and _is_size(value.right, ctx)
+    if isinstance(value, cst.Name):
+        given = ctx.assigned(value)
+        return given is None or _is_size(given, ctx)
+    return isinstance(value, cst.Integer | cst.Attribute)
+
+
+def _is_rank(value: cst.BaseExpression, indices: cst.BaseExpression, ctx: Context) -> bool:
+    """`indices.shape.rank`, or a name that was given it after `indices` got its last value."""
+    of = ctx.module.code_for_node(indices)
+    texts = (f"{of}.shape.rank", f"{of}.shape.ndims", f"len({of}.shape)", f"K.ndim({of})")
+    function = ctx.function(value)
+    if not isinstance(value, cst.Name) or function is None:
+        return ctx.module.code_for_node(value) in texts
+    line = next((a for a in ctx.ancestors(value) if isinstance(a, cst.SimpleStatementLine)), None)
+    current = False
+    for assign in ctx.within(function, cst.Assign):
+        if ctx.is_within(assign, line):
+            break
+        names = [ctx.module.code_for_node(target.target) for target in assign.targets]
+        if value.value in names:
+            current = ctx.module.code_for_node(assign.value) in texts
+        elif of in names:
+            current = False
+    return current
+
+
 def _may_be_none(value: cst.BaseExpression, ctx: Context) -> bool:
     """Whether it is `None`, or the name of one: a variable, or an argument with that default."""
     if not isinstance(value, cst.Name) or _is_name(value, "None"):
@@ -130,13 +181,40 @@ def _may_be_none(value: cst.BaseExpression, ctx: Context) -> bool:
     return _is_name(ctx.assigned(value), "None")
 
 
+def _never_given(value: cst.BaseExpression | None, default: str, ctx: Context) -> bool:
+    """Whether it is an argument with that default of a function of this file alone, `_mean`, which
+    no call gives."""
+    function = ctx.function(value) if isinstance(value, cst.Name) else None
+    if function is None or not isinstance(ctx.parent(function), cst.Module):
+        return False
+    name, given = function.name.value, cst.ensure_type(value, cst.Name).value
+    places = [p.name.value for p in function.params.params]
+    if not name.startswith("_") or given not in places:
+        return False
+    place = places.index(given)
+    if not _is_name(function.params.params[place].default, default):
+        return False
+    uses = [c.node for c in ctx.names.chains.values() if c.parts[0] == name]
+    for use in uses:
+        call = ctx.parent(use)
+        if not isinstance(call, cst.Call) or call.func is not use or len(call.args) > place:
+            return False
+        if any(arg.star or (arg.keyword and arg.keyword.value == given) for arg in call.args):
+            return False
+    return not any(
+        given in ctx.words(target.target)
+        for assign in ctx.within(function, cst.Assign)
+        for target in assign.targets
+    )
+
+
 def _is_integer(value: cst.BaseExpression | None) -> bool:
     if isinstance(value, cst.UnaryOperation):
         value = value.expression
     return isinstance(value, cst.Integer)
 
 
-def _is_simple(value: cst.BaseExpression, ctx: Context) -> bool:
+def is_simple(value: cst.BaseExpression, ctx: Context) -> bool:
     if isinstance(value, cst.Subscript) and not ctx.within(value, cst.Call):
         value = value.value
     while isinstance(value, cst.Attribute):
@@ -203,7 +281,9 @@ def used_as_tuple(ctx: Context, node: cst.CSTNode, depth: int = 0) -> bool:
     """Whether a shape is only indexed by one number or handed on as a shape: no arithmetic."""
     parent = ctx.parent(node)
     if isinstance(parent, cst.Subscript) and parent.value is node:
-        return len(parent.slice) == 1 and isinstance(parent.slice[0].slice, cst.Index)
+        if len(parent.slice) == 1 and isinstance(parent.slice[0].slice, cst.Slice):
+            return used_as_tuple(ctx, parent, 1)  # the rest of a tuple is one as well
+        return len(parent.slice) == 1
     if isinstance(parent, cst.Arg):
         call = ctx.parent(parent)
         if isinstance(call, cst.Call):

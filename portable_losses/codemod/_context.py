@@ -9,7 +9,7 @@ from typing import Any, cast
 import libcst as cst
 
 from portable_losses.codemod import _names, tables
-from portable_losses.codemod._lines import lines_of
+from portable_losses.codemod._lines import Lines
 from portable_losses.codemod._result import NOTE, Finding
 from portable_losses.codemod._scope import DEFINITIONS, Binding, Chain, Names
 from portable_losses.codemod._scope import MODULE as MODULE
@@ -53,6 +53,7 @@ class Context:
     compat: list[Reference] = field(default_factory=list)
     done: set[cst.CSTNode] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
+    _spelled: dict[str, str] = field(default_factory=dict)
     _by_definition: dict[type, dict[str, list[Any]]] = field(default_factory=dict)
     stars_kept: set[str] = field(default_factory=set)  # roots whose star import is still needed
     losses: dict[str, str] = field(default_factory=dict)  # functions that got a class, by name
@@ -79,10 +80,11 @@ class Context:
 
     def ancestors(self, node: cst.CSTNode) -> list[cst.CSTNode]:
         found: list[cst.CSTNode] = []
-        above = self.parent(node)
+        parent = self.names.parents.get
+        above = parent(node)
         while above is not None:
             found.append(above)
-            above = self.parent(above)
+            above = parent(above)
         return found
 
     def definition(self, node: cst.CSTNode) -> str:
@@ -142,10 +144,10 @@ class Context:
         return set(re.findall(r"[^\W\d]\w*", code))
 
     def is_within(self, node: cst.CSTNode, outer: cst.CSTNode) -> bool:
-        above = self.parent(node)
-        while above is not None and above is not outer:
-            above = self.parent(above)
-        return above is outer
+        whole, part = self.names.spans.get(outer), self.names.spans.get(node)
+        if whole and part:
+            return whole[0] < part[0] <= whole[1]
+        return any(above is outer for above in self.ancestors(node))
 
     # What it means --------------------------------------------------------------------------
 
@@ -154,17 +156,23 @@ class Context:
         symbol = self.names.symbol(node)
         if symbol is None:
             return None
-        return next((s for s in _names.spellings(symbol) if s in tables.calls()), symbol)
+        if symbol not in self._spelled:
+            known = tables.calls()
+            self._spelled[symbol] = next(
+                (s for s in _names.spellings(symbol) if s in known), symbol
+            )
+        return self._spelled[symbol]
 
     def maker(self, chain: Chain) -> tuple[str, str] | None:
         """The function of another file, which makes variables, that a chain is; and the dotted
         name of the class beside it, or ""."""
         scope = chain.scope.find(chain.parts[0])
         for binding in scope.bindings[chain.parts[0]] if scope else ():
-            dotted = ".".join([binding.module or "", *chain.parts[1:]])
+            dotted = ".".join([binding.module or "", *chain.parts[1:]]).lstrip(".")
             module, _, name = dotted.rpartition(".")
-            made = self.elsewhere.get(module.rpartition(".")[2], {})
-            if binding.module and name in made:
+            module = "." * len(getattr(binding.statement, "relative", ())) + module
+            made = self.elsewhere.get(module, {})
+            if name in made:
                 return name, f"{module}.{made[name]}" if made[name] else ""
         return None
 
@@ -234,10 +242,8 @@ class Context:
         """An edit that is no use of an import."""
         self.outcomes[self.definition(node)].add(outcome)
 
-    def findings(self) -> list[Finding]:
-        if not self.found:
-            return []
-        lines = lines_of(self.module, (node for node, *_ in self.found))
+    def findings(self, where: Lines) -> list[Finding]:
+        lines = where.of((node for node, *_ in self.found), self.names.parents)
         found = {Finding(lines[node], rule, why, grade) for node, rule, why, grade in self.found}
         return sorted(found)
 

@@ -11,9 +11,10 @@ import libcst as cst
 
 from portable_losses.codemod import _imports, tables
 from portable_losses.codemod._context import MODULE, Context
-from portable_losses.codemod._lines import code_of
+from portable_losses.codemod._lines import Lines
 from portable_losses.codemod._result import Change, Finding, Result
 from portable_losses.codemod._scope import Names
+from portable_losses.codemod._tree import rebuilt
 from portable_losses.codemod.rules import IMPORTS, RULES
 from portable_losses.codemod.rules.graph import makes_variables
 
@@ -45,8 +46,9 @@ def rewrite(
     imports alone. What is not touched keeps every byte; what comes out is not changed by a second
     rewrite.
 
-    `elsewhere` gives `Result.makers` of other modules that this one may import, by their names:
-    what calls such a function builds a graph too, and a model compiled with one is wrapped.
+    `elsewhere` gives `Result.makers` of other modules by the names under which this one would
+    import them, `losses`, `package.losses` or `.losses`: what calls such a function builds a graph
+    too, and a model compiled with one is wrapped.
 
     Raises:
         ParseError: if the source is no Python 3.
@@ -63,7 +65,7 @@ def rewrite(
         raise ValueError(f"`target` must be one of {TARGETS}. Received: {target!r}.")
     if not OLD.search(source):
         return Result(source, False)
-    module = _parse(source, path)
+    tree, module = _parse(source, path)
     stars = {
         root: frozenset(s.split(".")[1] for s in tables.calls() if s.startswith(f"{root}."))
         for root in ("K", "tf")
@@ -72,20 +74,22 @@ def rewrite(
     for rule in RULES if target == "native" else IMPORTS:
         rule.apply(ctx)
     _imports.apply(ctx)
-    new = _apply(ctx)
-    findings = ctx.findings()
+    lines = Lines(source, module, tree)
+    new = _apply(ctx, lines)
+    findings = ctx.findings(lines)
     changes = _changes(source, new) if new != source else []
+    ctx.edits.clear()  # they hold the context, and it them: a tree that only a search would free
     makers = {name: ctx.losses.get(name, "") for name in sorted(makes_variables(ctx))}
     return Result(new, new != source, changes, findings, _status(ctx), makers)
 
 
-def _parse(source: str, path: str | None) -> cst.Module:
+def _parse(source: str, path: str | None) -> tuple[ast.Module, cst.Module]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # Python's own parser first: nested too deeply, LibCST's would end the process.
-            ast.parse(source)
-        return cst.parse_module(source)
+            tree = ast.parse(source)
+        return tree, cst.parse_module(source)
     except (SyntaxError, ValueError, MemoryError, RecursionError, cst.ParserSyntaxError) as error:
         line = getattr(error, "lineno", None) or getattr(error, "raw_line", None) or 1
         why = getattr(error, "msg", None) or getattr(error, "message", None) or error
@@ -93,41 +97,30 @@ def _parse(source: str, path: str | None) -> cst.Module:
         raise ParseError(f"{where} {line}: not Python 3 ({why}).", line) from None
 
 
-def _apply(ctx: Context) -> str:
+def _apply(ctx: Context, lines: Lines) -> str:
     if not ctx.edits:
         return ctx.source
     paths = set(ctx.edits)
     for node in ctx.edits:
         paths.update(ctx.ancestors(node))
-    new = ctx.module.visit(_Apply(ctx.edits, paths))
-    assert isinstance(new, cst.Module)
-    return code_of(new)
+    edits = ctx.edits
 
-
-class _Apply(cst.CSTTransformer):
-    """All edits in one pass that enters only where there are some."""
-
-    def __init__(self, edits: dict[cst.CSTNode, list[Any]], paths: set[cst.CSTNode]) -> None:
-        super().__init__()
-        self.edits, self.paths = edits, paths
-
-    def on_visit(self, node: cst.CSTNode) -> bool:
-        return node in self.paths
-
-    def on_leave(self, original_node: Any, updated_node: Any) -> Any:
-        for edit in self.edits.get(original_node, ()):
-            if isinstance(updated_node, cst.FlattenSentinel):
+    def change(old: Any, new: Any) -> Any:
+        for edit in edits.get(old, ()):
+            if isinstance(new, cst.FlattenSentinel):
                 # Others were put around it; see `Context.edit`.
-                *before, last = updated_node
+                *before, last = new
                 result = edit(last)
                 if isinstance(result, cst.RemovalSentinel):
                     after: list[Any] = []
                 else:
                     after = [*result] if isinstance(result, cst.FlattenSentinel) else [result]
-                updated_node = cst.FlattenSentinel([*before, *after])
-            elif isinstance(updated_node, cst.CSTNode):
-                updated_node = edit(updated_node)
-        return updated_node
+                new = cst.FlattenSentinel([*before, *after])
+            elif isinstance(new, cst.CSTNode):
+                new = edit(new)
+        return new
+
+    return lines.code(rebuilt(ctx.module, paths, change))
 
 
 def _status(ctx: Context) -> dict[str, str]:

@@ -29,7 +29,7 @@ def rewrite_notebook(text: str, rewrite: Callable[[str], Result]) -> Result:
         for cell, line in [lines(f.line)]
     ]
     if not result.changed:
-        return Result(text, False, [], findings, result.definitions)
+        return Result(text, False, [], findings, result.definitions, result.makers)
     head, *parts = BREAKS.split(result.source)
     new = dict(zip(map(int, parts[::2]), parts[1::2], strict=True))
     spans = _sources(text, len(notebook["cells"]))
@@ -45,7 +45,7 @@ def rewrite_notebook(text: str, rewrite: Callable[[str], Result]) -> Result:
         for c in result.changes
         for cell, line in [lines(c.line)]
     ]
-    return Result(text, True, changes, findings, result.definitions)
+    return Result(text, True, changes, findings, result.definitions, result.makers)
 
 
 def code_of(text: str) -> str:
@@ -130,7 +130,7 @@ def _source_in(text: str, start: int, decoder: json.JSONDecoder) -> tuple[int, i
     while True:
         place = text.index('"', place)
         key, place = decoder.raw_decode(text, place)
-        place = re.compile(r"\s*:\s*").match(text, place).end()  # type: ignore[union-attr]
+        place = re.compile(r"\s*:\s*").match(text, place).end()  # type: ignore[union-attr]  # valid JSON
         _, end = decoder.raw_decode(text, place)
         if key == "source":
             return place, end

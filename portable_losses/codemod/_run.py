@@ -1,5 +1,6 @@
 """One file from reading to writing, and many of them in several processes."""
 
+import contextlib
 import functools
 import gc
 import multiprocessing
@@ -12,6 +13,7 @@ from typing import Any
 
 from portable_losses.codemod import _files
 from portable_losses.codemod._engine import ParseError, rewrite
+from portable_losses.codemod._modules import Modules
 from portable_losses.codemod._notebook import BREAKS, code_of, place_of, rewrite_notebook
 from portable_losses.codemod._python2 import to_python3
 from portable_losses.codemod._result import Change, Finding, Result
@@ -25,8 +27,8 @@ class Options:
     target: str = "native"
     write: bool = False
     python2: bool = False
-    # What the other files of the run have that makes variables; see `rewrite`.
-    elsewhere: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # What the files of the run have that makes variables.
+    modules: Modules = field(default_factory=Modules)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ def migrate_text(source: str, path: str, options: Options) -> Result:
     Raises:
         ValueError: if it is neither.
     """
-    change = functools.partial(rewrite, target=options.target, elsewhere=options.elsewhere)
+    elsewhere = options.modules.seen_from(Path(path))
+    change = functools.partial(rewrite, target=options.target, elsewhere=elsewhere)
     if path.endswith(".ipynb"):
         return rewrite_notebook(source, change)
     try:
@@ -114,28 +117,32 @@ def migrate_files(paths: Sequence[Path], options: Options, jobs: int) -> Iterato
 
 def _all(paths: Sequence[Path], options: Options, each: Any) -> Iterator[Outcome]:
     if len(paths) > 1:
-        options = replace(options, elsewhere=makers(paths, options, each))
+        made = list(each(functools.partial(_makers, options=options), paths))
+        options = replace(options, modules=_modules(paths, made))
     yield from each(functools.partial(migrate_file, options=options), paths)
 
 
 VARIABLES = re.compile(r"\bget_variable\b|\btf\.(?:\w+\.)*Variable\b")
 
 
-def makers(paths: Sequence[Path], options: Options, each: Any = map) -> dict[str, dict[str, str]]:
-    """The functions that make variables of TensorFlow 1, by the modules' names without packages."""
-    found: dict[str, dict[str, str]] = {}
-    for path, made in zip(
-        paths, each(functools.partial(_makers, options=options), paths), strict=True
-    ):
-        if made:
-            name = path.parent.name if path.stem == "__init__" else path.stem
-            found.setdefault(name, {}).update(made)
-    return found
+def _modules(paths: Sequence[Path], made: list[Mapping[str, str]]) -> Modules:
+    """Where such functions can be imported from: packages that import them too."""
+    packages = [n for n, path in enumerate(paths) if path.name == "__init__.py"]
+    while True:
+        modules, grown = Modules.of(paths, made), False
+        for n in packages if modules.made else ():
+            with contextlib.suppress(_files.FileError, SyntaxError, ValueError, RecursionError):
+                passed = modules.passed_on(paths[n], _files.read(paths[n]).source)
+                grown |= not passed.keys() <= made[n].keys()
+                made[n] = {**passed, **made[n]}
+        if not grown:
+            return modules
 
 
 def _makers(path: Path, options: Options) -> Mapping[str, str]:
+    """The functions of a file that make variables of TensorFlow 1."""
     try:
-        source = _files.read(path).source if path.suffix == ".py" else ""
+        source = _files.read(path).source
         return migrate_text(source, str(path), options).makers if VARIABLES.search(source) else {}
     except Exception:  # said when its turn comes
         return {}

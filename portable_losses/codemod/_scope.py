@@ -5,13 +5,14 @@ name means is asked afterwards, when all bindings are known.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import libcst as cst
 
 from portable_losses.codemod import _names
+from portable_losses.codemod._tree import children
 
 MODULE = "<module>"  # the definition that code outside of all others has
 DEFINITIONS = {cst.FunctionDef, cst.ClassDef}
@@ -84,11 +85,10 @@ def parts_of(node: cst.CSTNode) -> tuple[str, ...] | None:
     return (node.value, *reversed(found))
 
 
-class Names(cst.CSTVisitor):
+class Names:
     """The scopes and chains of a module, and `symbol(node)`: what an expression means."""
 
     def __init__(self, module: cst.Module, star_names: dict[str, frozenset[str]]):
-        super().__init__()
         self.scope = self.top = Scope("module")
         self.chains: dict[cst.CSTNode, Chain] = {}
         self.all_names: set[str] = set()
@@ -99,49 +99,34 @@ class Names(cst.CSTVisitor):
         self.of_kind: dict[type, list[Any]] = {kind: [] for kind in KINDS}
         # The outermost function or class around a node of these kinds, and around a chain.
         self.definition_of: dict[cst.CSTNode, str] = {}
-        self._definitions: list[str] = []
-        self._above: list[cst.CSTNode] = []
+        # Where a node begins and ends, counted in nodes.
+        self.spans: dict[cst.CSTNode, tuple[int, int]] = {}
+        self._count = 0
+        self._definition = MODULE
         self._star_names = star_names
-        self._visitors: dict[type, Callable[[Any], bool | None] | None] = {}
         self._symbols: dict[cst.CSTNode, tuple[str, list[Binding]] | None] = {}
-        module.visit(self)
+        self._children(module)
 
-    # LibCST's own `on_visit` and its like look up and ask more than is needed here; half of a
-    # rewrite's time is spent going through nodes.
-
-    def on_visit(self, node: Any) -> bool:
-        if self._above:
-            self.parents[node] = self._above[-1]
-        self._above.append(node)
-        kind = type(node)
-        if kind in DEFINITIONS:
-            self._definitions.append(node.name.value)
+    def _visit(self, node: Any, parent: cst.CSTNode) -> None:
+        self.parents[node] = parent
+        self._count += 1
+        start, kind, outer = self._count, type(node), self._definition
+        if outer is MODULE and kind in DEFINITIONS:
+            self._definition = node.name.value
         if (same := self.of_kind.get(kind)) is not None:
             same.append(node)
-            self.definition_of[node] = self._definitions[0] if self._definitions else MODULE
-        if kind not in self._visitors:
-            self._visitors[kind] = getattr(self, f"visit_{kind.__name__}", None)
-        visit = self._visitors[kind]
-        return visit is None or visit(node) is not False
+            self.definition_of[node] = self._definition
+        special = _SPECIAL.get(kind)
+        if special is None:
+            self._children(node)
+        else:
+            special(self, node)
+        self._definition = outer
+        self.spans[node] = (start, self._count)
 
-    def on_visit_attribute(self, node: cst.CSTNode, attribute: str) -> None:
-        pass
-
-    def on_leave_attribute(self, original_node: cst.CSTNode, attribute: str) -> None:
-        pass
-
-    @contextlib.contextmanager
-    def _below(self, node: cst.CSTNode) -> Iterator[None]:
-        """A node that is passed by hand, so that what is in it knows its parents."""
-        self.parents[node] = self._above[-1]
-        self._above.append(node)
-        yield
-        self._above.pop()
-
-    def on_leave(self, original_node: cst.CSTNode) -> None:
-        if type(original_node) in DEFINITIONS:
-            self._definitions.pop()
-        self._above.pop()
+    def _children(self, node: cst.CSTNode) -> None:
+        for child in children(node):
+            self._visit(child, node)
 
     # What is asked -------------------------------------------------------------------------
 
@@ -151,13 +136,14 @@ class Names(cst.CSTVisitor):
 
     def meaning(self, node: cst.CSTNode) -> tuple[str, list[Binding]] | None:
         """The symbol of a chain and the bindings through which it was reached."""
+        if (known := self._symbols.get(node)) is not None:
+            return known
         chain = self.chains.get(node)
-        if chain is None:
+        if chain is None or node in self._symbols:
             return None
-        if node not in self._symbols:
-            self._symbols[node] = None  # a name that is defined by itself means nothing
-            self._symbols[node] = self._resolve(chain)
-        return self._symbols[node]
+        self._symbols[node] = None  # a name that is defined by itself means nothing
+        self._symbols[node] = found = self._resolve(chain)
+        return found
 
     def name_in(self, chain: Chain) -> cst.CSTNode:
         """The first name of a chain, as a node whose parent can be asked for."""
@@ -221,28 +207,25 @@ class Names(cst.CSTVisitor):
 
     # What is collected ---------------------------------------------------------------------
 
-    def _inside(self, kind: str, *nodes: cst.CSTNode | None, names: Iterable[str] = ()) -> None:
+    @contextlib.contextmanager
+    def _inside(self, kind: str) -> Iterator[None]:
         outer, self.scope = self.scope, Scope(kind, self.scope)
-        for name in names:
-            self._bind(name)
-        for node in nodes:
-            if node is not None:
-                node.visit(self)
+        yield
         self.scope = outer
 
-    def _bind(self, name: str, **more: object) -> Binding:
+    def _bind(self, name: str, **more: Any) -> Binding:
         self.all_names.add(name)
         scope = self.scope
         if scope.elsewhere.get(name) == "global":
             scope = scope.module()
         elif name in scope.elsewhere and scope.parent is not None:
             scope = scope.parent.find(name) or scope.parent
-        binding = Binding(name, **more)  # type: ignore[arg-type]
+        binding = Binding(name, **more)
         scope.bind(binding)
         self.scope_of[binding] = scope
         return binding
 
-    def visit_Import(self, node: cst.Import) -> bool:
+    def _import(self, node: cst.Import) -> None:
         for alias in node.names:
             dotted = ".".join(parts_of(alias.name) or ())
             name = alias.asname.name if alias.asname else None
@@ -252,68 +235,62 @@ class Names(cst.CSTVisitor):
                 bound = module = dotted.partition(".")[0]
             symbol = _names.fold(dotted)
             self._bind(bound, symbol=symbol, module=module, statement=node, alias=alias)
-        return False
 
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
+    def _import_from(self, node: cst.ImportFrom) -> None:
         base = ".".join(parts_of(node.module) or ()) if node.module else ""
         if node.relative:
             base = "." * len(node.relative) + base
         if isinstance(node.names, cst.ImportStar):
             if symbol := _names.fold(base):
                 self.stars.append((symbol, node))
-            return False
+            return
         for alias in node.names:
             name = alias.asname.name if alias.asname else alias.name
             if isinstance(name, cst.Name):
                 module = f"{base}.{'.'.join(parts_of(alias.name) or ())}"
                 symbol = _names.fold(module)
                 self._bind(name.value, symbol=symbol, module=module, statement=node, alias=alias)
-        return False
 
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
+    def _function(self, node: cst.FunctionDef) -> None:
         self._bind(node.name.value)
         for decorator in node.decorators:
-            decorator.visit(self)
-        self._outer_parts(node.params)
-        if node.returns:
-            node.returns.visit(self)
-        self._inside("function", node.body, names=_parameters(node.params))
-        return False
+            self._visit(decorator, node)
+        self._body(node)
 
-    def visit_Lambda(self, node: cst.Lambda) -> bool:
-        self._outer_parts(node.params)
-        self._inside("function", node.body, names=_parameters(node.params))
-        return False
+    def _body(self, node: cst.FunctionDef | cst.Lambda) -> None:
+        # Defaults and annotations belong to the scope around the function.
+        self.parents[node.params] = node
+        params = list(_params(node.params))
+        for param in params:
+            self.parents[param] = node.params
+            for part in (param.default, param.annotation):
+                if part is not None:
+                    self._visit(part, param)
+        if isinstance(node, cst.FunctionDef) and node.returns:
+            self._visit(node.returns, node)
+        with self._inside("function"):
+            for param in params:
+                self._bind(param.name.value)
+            self._visit(node.body, node)
 
-    def _outer_parts(self, params: cst.Parameters) -> None:
-        """Defaults and annotations belong to the scope around the function."""
-        with self._below(params):
-            for param in _params(params):
-                with self._below(param):
-                    for part in (param.default, param.annotation):
-                        if part is not None:
-                            part.visit(self)
-
-    def visit_ClassDef(self, node: cst.ClassDef) -> bool:
+    def _class(self, node: cst.ClassDef) -> None:
         self._bind(node.name.value)
         for part in (*node.decorators, *node.bases, *node.keywords):
-            part.visit(self)
-        self._inside("class", node.body)
-        return False
+            self._visit(part, node)
+        with self._inside("class"):
+            self._visit(node.body, node)
 
-    def _comprehension(self, node: cst.BaseComp) -> bool:
+    def _comprehension(self, node: cst.BaseComp) -> None:
         # The first iterable is evaluated outside; a name it shares with a target is rare enough.
-        self._inside("comprehension", *node.children)
-        return False
+        with self._inside("comprehension"):
+            self._children(node)
 
-    visit_GeneratorExp = visit_ListComp = visit_SetComp = visit_DictComp = _comprehension
+    def _loop(self, node: cst.CompFor | cst.For) -> None:
+        self._targets(node.target, node)
+        self._children(node)
 
-    def visit_CompFor(self, node: cst.CompFor) -> bool:
-        self._targets(node.target)
-        return True
-
-    def visit_Assign(self, node: cst.Assign) -> bool:
-        node.value.visit(self)
+    def _assign(self, node: cst.Assign) -> None:
+        self._visit(node.value, node)
         value = self.chains.get(node.value)
         for target in node.targets:
             if isinstance(target.target, cst.Name):
@@ -321,95 +298,95 @@ class Names(cst.CSTVisitor):
                 binding = self._bind(target.target.value, value=alone)
                 self.assigns[binding] = node
             else:
-                with self._below(target):
-                    self._targets(target.target)
-        return False
+                self.parents[target] = node
+                self._targets(target.target, target)
 
-    def visit_AnnAssign(self, node: cst.AnnAssign) -> bool:
-        node.annotation.visit(self)
+    def _annotated(self, node: cst.AnnAssign) -> None:
+        self._visit(node.annotation, node)
         if node.value:
-            node.value.visit(self)
-        self._targets(node.target)
-        return False
+            self._visit(node.value, node)
+        self._targets(node.target, node)
 
-    def visit_AugAssign(self, node: cst.AugAssign) -> bool:
-        node.value.visit(self)
-        self._targets(node.target)
-        return False
+    def _value_first(self, node: cst.AugAssign | cst.NamedExpr) -> None:
+        self._visit(node.value, node)
+        self._targets(node.target, node)
 
-    def visit_NamedExpr(self, node: cst.NamedExpr) -> bool:
-        node.value.visit(self)
-        self._targets(node.target)
-        return False
+    def _as_name(self, node: cst.AsName) -> None:
+        self._targets(node.name, node)
 
-    def visit_For(self, node: cst.For) -> bool:
-        self._targets(node.target)
-        return True
+    def _del(self, node: cst.Del) -> None:
+        self._targets(node.target, node)
 
-    def visit_AsName(self, node: cst.AsName) -> bool:
-        self._targets(node.name)
-        return False
+    def _match(self, node: cst.MatchAs | cst.MatchStar | cst.MatchMapping) -> None:
+        name = node.rest if isinstance(node, cst.MatchMapping) else node.name
+        if name:
+            self._bind(name.value)
+        if not isinstance(node, cst.MatchStar):
+            self._children(node)
 
-    def visit_Del(self, node: cst.Del) -> bool:
-        self._targets(node.target)
-        return False
-
-    def visit_MatchAs(self, node: cst.MatchAs) -> bool:
-        if node.name:
-            self._bind(node.name.value)
-        return True
-
-    def visit_MatchStar(self, node: cst.MatchStar) -> bool:
-        if node.name:
-            self._bind(node.name.value)
-        return False
-
-    def visit_MatchMapping(self, node: cst.MatchMapping) -> bool:
-        if node.rest:
-            self._bind(node.rest.value)
-        return True
-
-    def visit_Global(self, node: cst.Global) -> bool:
+    def _not_here(self, node: cst.Global | cst.Nonlocal) -> None:
+        where = "global" if isinstance(node, cst.Global) else "nonlocal"
         for item in node.names:
-            self.scope.elsewhere[item.name.value] = "global"
-        return False
+            self.scope.elsewhere[item.name.value] = where
 
-    def visit_Nonlocal(self, node: cst.Nonlocal) -> bool:
-        for item in node.names:
-            self.scope.elsewhere[item.name.value] = "nonlocal"
-        return False
-
-    def _targets(self, node: cst.BaseExpression) -> None:
+    def _targets(self, node: cst.BaseExpression, parent: cst.CSTNode) -> None:
         if isinstance(node, cst.Name):
             self._bind(node.value)
         elif isinstance(node, cst.Tuple | cst.List):
-            with self._below(node):
-                for element in node.elements:
-                    with self._below(element):
-                        self._targets(element.value)
+            self.parents[node] = parent
+            for element in node.elements:
+                self.parents[element] = node
+                self._targets(element.value, element)
         else:  # x.attribute, x[index]: read, not bound
-            node.visit(self)
+            self._visit(node, parent)
 
-    def visit_Arg(self, node: cst.Arg) -> bool:
-        node.value.visit(self)
-        return False
+    def _arg(self, node: cst.Arg) -> None:
+        self._visit(node.value, node)
 
-    def visit_Attribute(self, node: cst.Attribute) -> bool:
+    def _attribute(self, node: cst.Attribute) -> None:
         parts = parts_of(node)
         if parts:
             self._read(node, parts)
         else:
-            node.value.visit(self)
-        return False
+            self._visit(node.value, node)
 
-    def visit_Name(self, node: cst.Name) -> bool:
+    def _name(self, node: cst.Name) -> None:
         self._read(node, (node.value,))
-        return False
 
     def _read(self, node: cst.BaseExpression, parts: tuple[str, ...]) -> None:
         self.all_names.add(parts[0])
         self.chains[node] = Chain(node, parts, self.scope)
-        self.definition_of[node] = self._definitions[0] if self._definitions else MODULE
+        self.definition_of[node] = self._definition
+
+
+# The nodes that bind or read names, or whose parts are seen in another order than they are written.
+_SPECIAL: dict[type, Callable[[Names, Any], None]] = {
+    cst.Import: Names._import,
+    cst.ImportFrom: Names._import_from,
+    cst.FunctionDef: Names._function,
+    cst.Lambda: Names._body,
+    cst.ClassDef: Names._class,
+    cst.GeneratorExp: Names._comprehension,
+    cst.ListComp: Names._comprehension,
+    cst.SetComp: Names._comprehension,
+    cst.DictComp: Names._comprehension,
+    cst.CompFor: Names._loop,
+    cst.For: Names._loop,
+    cst.Assign: Names._assign,
+    cst.AnnAssign: Names._annotated,
+    cst.AugAssign: Names._value_first,
+    cst.NamedExpr: Names._value_first,
+    cst.AsName: Names._as_name,
+    cst.Del: Names._del,
+    cst.MatchAs: Names._match,
+    cst.MatchStar: Names._match,
+    cst.MatchMapping: Names._match,
+    cst.Global: Names._not_here,
+    cst.Nonlocal: Names._not_here,
+    cst.Arg: Names._arg,
+    cst.Attribute: Names._attribute,
+    cst.Name: Names._name,
+}
 
 
 def _params(params: cst.Parameters) -> Iterator[cst.Param]:
@@ -417,7 +394,3 @@ def _params(params: cst.Parameters) -> Iterator[cst.Param]:
     for star in (params.star_arg, params.star_kwarg):
         if isinstance(star, cst.Param):
             yield star
-
-
-def _parameters(params: cst.Parameters) -> Iterator[str]:
-    return (param.name.value for param in _params(params))

@@ -1,6 +1,6 @@
 """Batches of P classes with K samples of each, for losses that compare samples."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -193,7 +193,7 @@ def _require_rows(x: Any, count: int, name: str) -> None:
     if isinstance(x, dict) or (isinstance(x, tuple | list) and _is_structure(x)):
         for part in x.values() if isinstance(x, dict) else x:
             _require_rows(part, count, name)
-    elif isinstance(x, Callable) or not hasattr(x, "__len__"):  # type: ignore[arg-type]
+    elif callable(x) or not hasattr(x, "__len__"):
         return
     elif len(x) != count:
         raise ValueError(

@@ -41,10 +41,24 @@ TEXTS = {
     "K.is_tensor(x)": "ops.is_tensor(x)",
     "K.logsumexp(x, 1)": "ops.logsumexp(x, 1)",
     "K.name_scope('a')": "keras.name_scope('a')",
+    "K.pool2d(x, 2)": "ops.max_pool(x, 2, strides=1)",
+    "K.pool2d(x, 2, pool_mode='max')": "ops.max_pool(x, 2, strides=1)",
+    "K.pool2d(x, 2, pool_mode='avg')": "ops.average_pool(x, 2, strides=1)",
+    "K.pool2d(x, 2, padding='valid', pool_mode='avg')": (
+        "ops.average_pool(x, 2, padding='valid', strides=1)"
+    ),
+    "K.pool2d(x, 2, padding='same', pool_mode='avg')": (
+        "K.pool2d(x, 2, padding='same', pool_mode='avg')"
+    ),
+    "K.pool2d(x, 2, pool_mode=m)": "K.pool2d(x, 2, pool_mode=m)",
+    "K.pool2d(x, 2, padding='valid', pool_mode=m)": "K.pool2d(x, 2, padding='valid', pool_mode=m)",
     "K.set_epsilon(1e-5)": "keras.config.set_epsilon(1e-5)",
     "K.set_floatx('float16')": "keras.config.set_floatx('float16')",
     "K.set_image_data_format('a')": "keras.config.set_image_data_format('a')",
     "K.set_value(x, y)": "x.assign(y)",
+    "K.set_value(m.y, 0)": "m.y.assign(0)",
+    "K.slice(x, [0, 0], [2, 1])": "ops.slice(x, [0, 0], [2, 1])",
+    "K.slice(x, [0, 0], [2, -1])": "K.slice(x, [0, 0], [2, -1])",
     "K.stop_gradient([x, y])": "K.stop_gradient([x, y])",
     "K.where(m, x, y)": "ops.where(m, x, y)",
     "K._to_tensor(x, 'float32')": "ops.convert_to_tensor(x, 'float32')",
@@ -83,6 +97,45 @@ TEXTS = {
     "tf.sub(x, y)": "ops.subtract(x, y)",
     "tf.to_bfloat16(x)": "ops.cast(x, 'bfloat16')",
     "tf.truncated_normal_initializer()": "tf.truncated_normal_initializer()",
+}
+# Parts of an array, and how many of them.
+TEXTS |= {
+    "tf.floordiv(5, y)": "ops.floor_divide(5, y)",
+    "tf.gather(x, i, True, -1, len(i.shape))": "tf.gather(x, i, True, -1, len(i.shape))",
+    "tf.gather(x, i, True, 0)": "tf.gather(x, i, True, 0)",
+    "tf.gather(x, i, True, batch_dims=1)": "tf.gather(x, i, True, batch_dims=1)",
+    "tf.gather(x, i, axis=-1, batch_dims=2)": "tf.gather(x, i, axis=-1, batch_dims=2)",
+    "tf.gather(x, i, axis=-1, batch_dims=len(i.shape))": (
+        "ops.squeeze(ops.take_along_axis(x, ops.expand_dims(i, -1), axis=-1), axis=-1)"
+    ),
+    "tf.gather(x, i, axis=0, batch_dims=1)": "ops.take(x, i, axis=0)",
+    "tf.gather(x, i, axis=1, batch_dims=1)": "tf.gather(x, i, axis=1, batch_dims=1)",
+    "tf.gather(x, i, axis=1, batch_dims=len(i.shape))": (
+        "tf.gather(x, i, axis=1, batch_dims=len(i.shape))"
+    ),
+    "tf.gather(x, i, batch_dims=1)": (
+        "ops.vectorized_map(lambda pair: ops.take(*pair, axis=0), (x, i))"
+    ),
+    "tf.gather(x, i, batch_dims=2)": "tf.gather(x, i, batch_dims=2)",
+    "tf.norm(x, 'euclidean')": "ops.norm(ops.reshape(x, (-1,)))",
+    "tf.norm(x, 'euclidean', 1, True)": "ops.norm(x, axis=1, keepdims=True)",
+    "tf.norm(x, 'euclidean', axis=1)": "ops.norm(x, axis=1)",
+    "tf.norm(x, 'euclidean', keepdims=True)": "tf.norm(x, 'euclidean', keepdims=True)",
+    "tf.norm(x, 'fro')": "tf.norm(x, 'fro')",
+    "tf.norm(x, 'fro', axis=1)": "tf.norm(x, 'fro', axis=1)",
+    "tf.one_hot(i, 4, 1, 0)": "ops.one_hot(i, 4, dtype='int32')",
+    "tf.one_hot(i, 4, 1, 0, dtype='int32')": "ops.one_hot(i, 4, dtype='int32')",
+    "tf.one_hot(i, 4, 1, 2)": "tf.one_hot(i, 4, 1, 2)",
+    "tf.one_hot(i, 4, 1, 2, dtype='int32')": "tf.one_hot(i, 4, 1, 2, dtype='int32')",
+    "tf.one_hot(i, 4, 1.0, 0.0)": "ops.one_hot(i, 4)",
+    "tf.one_hot(i, 4, 1.0, 0.0, dtype='int32')": "ops.one_hot(i, 4, dtype='int32')",
+    "tf.one_hot(i, 4, 1.0, 0.5)": "tf.one_hot(i, 4, 1.0, 0.5)",
+    "tf.one_hot(i, 4, 2, 0)": "tf.one_hot(i, 4, 2, 0)",
+    "tf.one_hot(i, 4, 2, 0, dtype='int32')": "tf.one_hot(i, 4, 2, 0, dtype='int32')",
+    "tf.one_hot(i, 4, 2.0, 0.0)": "tf.one_hot(i, 4, 2.0, 0.0)",
+    "tf.slice(x, [0, 0], [2, -1])": "tf.slice(x, [0, 0], [2, -1])",
+    "tf.slice(x, [0, 0], [2, 1])": "ops.slice(x, [0, 0], [2, 1])",
+    "tf.tensor_scatter_nd_update(x, i, y)": "ops.scatter_update(x, i, y)",
 }
 # All axes, kept: Keras drops them on PyTorch.
 KEPT = [f"K.{name}" for name in ("all", "any", "logsumexp", "max", "min", "prod", "sum")]

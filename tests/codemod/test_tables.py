@@ -2,13 +2,16 @@
 
 import importlib
 import inspect
+import re
+from types import ModuleType
 
 import keras
 import libcst as cst
 import pytest
 from keras import ops
 
-from portable_losses.codemod import _calls, tables
+from portable_losses.codemod import _calls, _names, tables
+from portable_losses.codemod.rules.graph import kind_of
 
 ROWS = [row for rows in tables.calls().values() for row in rows]
 
@@ -81,9 +84,92 @@ def test_names_of_keras_moved_to_where_they_are():
 def test_conditions_name_parameters_of_their_row():
     for row in ROWS:
         for condition in row.when:
-            what, _, name = condition.partition(":")
+            what, name = re.match(r"(\w+):?(\w*)", condition).groups()
             names = [p.name for p in row.parameters]
             assert name in names if name else what in ("shape", "epsilon", "read"), row
+
+
+def test_names_of_tensorflow_have_the_class_of_what_compat_has():
+    """A name in `tf_compat.tsv` is of class X or G if compat.tf1 has it, G if that works on a graph
+    alone; of class T or D if it has not."""
+    wrong = [(row.symbol, row.kind) for row in COMPAT if row.kind != class_of(row.symbol)]
+    assert not wrong and len(COMPAT) > 300
+    assert not any(
+        (row.parameters, row.new, row.when, row.silent, row.note) != NOTHING for row in COMPAT
+    )
+
+
+COMPAT = [
+    row for rows in tables.calls().values() for row in rows if row.kind in ("X", "G", "T", "D")
+]
+NOTHING = (None, "", (), "", "")
+# Modules of compat.tf1 whose functions need no graph, and those that have nothing else.
+PLAIN = (
+    "arrays checks dtypes flags images indexing initializers linalg loops math nn random "
+    "reductions regularizers sampled segments shapes sizes tape tensor_array windows"
+).split()
+GRAPH = (
+    "config control gradients graph layers moving optimizers scatter scopes session sources "
+    "variables summary train"
+).split()
+ELSEWHERE = {
+    "tf.Assert": "G",  # with tf.control_dependencies alone
+    "tf.IndexedSlices": "X", "tf.Variable": "X", "tf.case": "X", "tf.executing_eagerly": "X",
+    "tf.is_variable_initialized": "X", "tf.tuple": "X",
+    "tf.control_flow_ops.with_dependencies": "G",
+    "tf.contrib.layers.xavier_initializer": "G",  # for variables alone
+    "tf.app.*": "X", "tf.flags.*": "X", "tf.estimator.ModeKeys": "X", "tf.concat_v2": "X",
+    "tf.contrib.losses.metric_learning.*": "G", "tf.contrib.metrics.*": "G", "tf.losses.*": "G",
+    "tf.metrics.*": "G", "tf.python.ops.metrics_impl.*": "G",
+    # What no graph has to do with.
+    "tf.SparseTensor": "D", "tf.contrib.learn.*": "D", "tf.estimator.*": "D", "tf.examples.*": "D",
+    "tf.gfile.*": "D", "tf.python_io.*": "D",
+}  # fmt: skip
+
+
+def class_of(symbol):
+    if symbol in ELSEWHERE:
+        return ELSEWHERE[symbol]
+    if symbol.startswith("tf.logging."):
+        return "X"
+    try:
+        found = reach(
+            symbol.removeprefix("tf."), importlib.import_module("portable_losses.compat.tf1")
+        )
+    except AttributeError:
+        return "T"
+    module = found.__module__.rpartition(".")[2].removeprefix("_")
+    return "X" if module in PLAIN else "G" if module in GRAPH else "T"
+
+
+def test_what_compat_has_is_in_the_tables():
+    tf1 = importlib.import_module("portable_losses.compat.tf1")
+    unknown, count = set(), 0
+    for name in names_of(tf1):
+        symbol = _names.refold(f"tf.{name}")
+        kinds = {kind_of(s) for s in _names.spellings(symbol)}
+        count += 1
+        known = kinds & {"R", "S", "X", "G"} or symbol.rpartition(".")[0] in tables.calls()
+        if symbol.startswith("tf.") and not known:
+            unknown.add(symbol)
+    # Types of values, and what has a rule of its own.
+    dtypes = {name for name, found in vars(tf1).items() if type(found).__name__ == "DType"}
+    spelled = {f"tf.{name}" for name in dtypes} | {f"tf.dtypes.{name}" for name in dtypes}
+    assert unknown - spelled == {
+        "tf.DType", "tf.dtypes.DType", "tf.GraphLoss", "tf.ModuleType", "tf.Tensor", "tf.VERSION",
+        "tf.function", "tf.missing", "tf.newaxis",
+    } and count > 700  # fmt: skip
+
+
+def names_of(module, depth=2):
+    for name, found in sorted(vars(module).items()):
+        if name.startswith("_") or name in ("python", "compat", "keras"):
+            continue
+        if isinstance(found, ModuleType):
+            if depth and "Namespace" in type(found).__name__:
+                yield from (f"{name}.{inner}" for inner in names_of(found, depth - 1))
+        elif type(found).__name__ != "Absent" and getattr(found, "__module__", "") != "typing":
+            yield name
 
 
 def test_what_the_table_sends_to_compat_is_there():

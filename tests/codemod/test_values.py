@@ -79,6 +79,29 @@ def test_a_metric_class_counts_and_resets():
     assert float(metric.result()) == 0.0
 
 
+@pytest.mark.parametrize("columns", [(), (1,)])
+def test_layers_that_count_are_metrics_with_the_numbers_of_tensorflow_1(columns):
+    """0.6666667, 0.5 and, after a reset, 0.3333333: TensorFlow 1.15 on these batches."""
+    metric = load("layer_metrics")["Recall"]()
+    y = np.array([[1, 0, 1, 1], [1, 1, 0, 1]])
+    p = np.array([[0.9, 0.8, 0.2, 0.7], [0.1, 0.6, 0.3, 0.4]], "float32")
+    batches = [tensors(t.reshape(4, *columns), q[:, None]) for t, q in zip(y, p, strict=True)]
+    found = [number(metric(*batch)) for batch in batches]
+    metric.reset_state()
+    found.append(number(metric(*batches[1])))
+    np.testing.assert_allclose(found, [0.6666667, 0.5, 0.33333334], rtol=1e-6)
+
+
+def test_layers_that_count_are_metrics_in_a_compiled_model():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Identity()])
+    model.compile(loss="mse", metrics=[load("layer_metrics")["Recall"]()])
+    y = np.array([1, 0, 1, 1, 1, 1, 0, 1], "float32")[:, None]
+    p = np.array([0.9, 0.8, 0.2, 0.7, 0.1, 0.6, 0.3, 0.4], "float32")[:, None]
+    for _ in range(2):  # `evaluate` begins anew
+        found = model.evaluate(p, y, batch_size=4, verbose=0, return_dict=True)
+        np.testing.assert_allclose(found["recall"], 0.5, rtol=1e-6)
+
+
 def test_an_update_moves_its_variable_in_training_alone_and_after_the_loss(rng):
     layer = load("add_update")["CenterLayer"]()
     x, y = (

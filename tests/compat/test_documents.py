@@ -113,7 +113,7 @@ def test_labels_that_are_not_one_hot_against_all_outputs(digits):
 
 class CategoricalTruePositives(keras.metrics.Metric):
     def __init__(self, name="categorical_true_positives", **kwargs):
-        super(CategoricalTruePositives, self).__init__(name=name, **kwargs)  # noqa: UP008
+        super(CategoricalTruePositives, self).__init__(name=name, **kwargs)  # noqa: UP008  # as it was
         self.true_positives = self.add_weight(name="ctp", initializer="zeros")
         self.other = self.add_weight(name="other", initializer="random_uniform")
 
@@ -258,7 +258,7 @@ def custom_mse(class_weights):
     return weighted_mse
 
 
-class WeightedMSE(object):  # noqa: UP004
+class WeightedMSE(object):  # noqa: UP004  # as it was
     def __call__(self, y_true, y_pred, weights):
         return tf.reduce_sum(weights * tf.square(y_true - y_pred)) / tf.reduce_sum(weights)
 
@@ -399,7 +399,7 @@ def test_a_class_a_string_and_acc_in_compile(rng):
 
 class MyActivityRegularizer(layers.Layer):
     def __init__(self, rate=1e-2):
-        super(MyActivityRegularizer, self).__init__()  # noqa: UP008
+        super(MyActivityRegularizer, self).__init__()  # noqa: UP008  # as it was
         self.rate = rate
 
     def call(self, inputs):
@@ -409,7 +409,7 @@ class MyActivityRegularizer(layers.Layer):
 
 class SparseMLP(layers.Layer):
     def __init__(self, output_dim):
-        super(SparseMLP, self).__init__()  # noqa: UP008
+        super(SparseMLP, self).__init__()  # noqa: UP008  # as it was
         self.dense_1 = layers.Dense(32, activation=tf.nn.relu)
         self.regularization = MyActivityRegularizer(1e-2)
         self.dense_2 = layers.Dense(output_dim)

@@ -19,6 +19,8 @@ from tests import autodiff
 from tests.contract.case import Batch, Case
 
 DISTINCT = ("sum_over_batch_size", "mean_with_sample_weight", "sum", "none")
+# Of all batches but those of one sample: JAX compiles each operation anew for each shape.
+N = 6
 REDUCTIONS = (*DISTINCT, "mean", None)  # two of them are other names; test_properties.py has all
 
 
@@ -112,12 +114,12 @@ def among_counted(
 
 def value(subject: Subject, rng: np.random.Generator) -> None:
     """The function gives the reference's value per sample, eager and compiled."""
-    for n in (1, 6):
+    for n, run in ((1, autodiff.once), (N, lambda function, *given: function(*given))):
         batch = subject.case.batch(rng, n)
         function = subject.function(batch)
         expected = subject.reference(batch)
         assert expected.shape[0] == n
-        close(numbers(function(*batch)), expected)
+        close(numbers(run(function, *batch)), expected)
     compiled = autodiff.compiled(function)
     tensors = [ops.convert_to_tensor(x) for x in batch]
     close(numbers(compiled(*tensors)), expected)
@@ -125,7 +127,7 @@ def value(subject: Subject, rng: np.random.Generator) -> None:
 
 def xla(subject: Subject, rng: np.random.Generator) -> None:
     """It compiles by XLA on TensorFlow too."""
-    batch = subject.case.batch(rng, 6)
+    batch = subject.case.batch(rng, N)
     compiled = autodiff.compiled(subject.function(batch), xla=True)
     close(numbers(compiled(*map(ops.convert_to_tensor, batch))), subject.reference(batch))
 
@@ -142,7 +144,7 @@ def gradient(subject: Subject, rng: np.random.Generator) -> None:
 def state_gradient(subject: Subject, rng: np.random.Generator) -> None:
     """Its gradient by every trainable variable is that of the reference. `prepare` names the
     value it gave to a variable as the loss names the variable."""
-    batch = subject.case.batch(rng, 5)
+    batch = subject.case.batch(rng, N)
     loss, state = subject.make(batch)
     for variable in getattr(loss, "trainable_variables", ()):
 
@@ -161,7 +163,7 @@ def state_gradient(subject: Subject, rng: np.random.Generator) -> None:
 
 def untracked(subject: Subject, rng: np.random.Generator) -> None:
     """State that nobody tracks: `compile(loss=...)` is refused when training begins."""
-    batch = y_true, y_pred = subject.case.batch(rng, 4)
+    batch = y_true, y_pred = subject.case.batch(rng, N)
     loss, _ = subject.make(batch)
     model = _network(y_pred)
     model.compile("sgd", loss=loss)
@@ -170,11 +172,11 @@ def untracked(subject: Subject, rng: np.random.Generator) -> None:
 
 def float64(subject: Subject, rng: np.random.Generator) -> None:
     """In float64 it is as exact as float64."""
-    y_true, y_pred = subject.case.batch(rng, 6)
+    y_true, y_pred = subject.case.batch(rng, N)
     with autodiff.float64():
         y_true = y_true if np.asarray(y_true).dtype.kind in "iub" else np.float64(y_true)
         batch = y_true, y_pred.astype("float64")
-        loss = subject.function(batch)(*batch)
+        loss = autodiff.once(subject.function(batch), *batch)
         assert keras.backend.standardize_dtype(loss.dtype) == "float64"
         actual = ops.convert_to_numpy(loss)
     # Keras' epsilon is part of some definitions, so the reference states it; state is float32.
@@ -184,7 +186,7 @@ def float64(subject: Subject, rng: np.random.Generator) -> None:
 
 def low_precision(subject: Subject, rng: np.random.Generator, dtype: str) -> None:
     """Half precision in is computed in float32; the function gives it back, the class does not."""
-    y_true, y_pred = subject.case.batch(rng, 6)
+    y_true, y_pred = subject.case.batch(rng, N)
     half = ops.cast(ops.convert_to_tensor(y_pred), dtype)
     batch = y_true, numbers(half)
     expected = subject.reference(batch)
@@ -206,13 +208,13 @@ def reductions(subject: Subject, rng: np.random.Generator) -> None:
     sample that is masked or of weight 0 is to the others as if it were not there."""
     builders = [subject.case.batch, subject.case.sequence]
     for build in filter(None, builders):
-        batch = build(rng, 5)
+        batch = build(rng, N)
         values = subject.reference(batch)
         mask = rng.random(values.shape) < 0.6
         mask[0] = True
-        some = rng.uniform(0.5, 2, 5)
+        some = rng.uniform(0.5, 2, N)
         some[1] = 0
-        weights = [None, some, rng.uniform(0.5, 2, values.shape), np.zeros(5)]
+        weights = [None, some, rng.uniform(0.5, 2, values.shape), np.zeros(N)]
         made = {reduction: subject.make(batch, reduction=reduction)[0] for reduction in DISTINCT}
         totals = [reduction for reduction in DISTINCT if reduction != "none"]
         masks = (None, mask, np.zeros_like(mask))
@@ -230,9 +232,9 @@ def reductions(subject: Subject, rng: np.random.Generator) -> None:
 
 def column_weights(subject: Subject, rng: np.random.Generator) -> None:
     """Weights `(N, 1)` count as `(N,)`; weights of another length are refused."""
-    batch = subject.case.batch(rng, 5)
+    batch = subject.case.batch(rng, N)
     loss, _ = subject.make(batch)
-    weight = rng.uniform(0.5, 2, 5)
+    weight = rng.uniform(0.5, 2, N)
     flat, column = (call(loss, *batch, sample_weight=w) for w in (weight, weight[:, None]))
     assert np.ndim(numbers(column)) == 0
     close(numbers(column), numbers(flat))
@@ -241,11 +243,11 @@ def column_weights(subject: Subject, rng: np.random.Generator) -> None:
 
 def zero_weights(subject: Subject, rng: np.random.Generator) -> None:
     """Where all weights are 0, value and gradient are 0."""
-    batch = y_true, y_pred = subject.case.batch(rng, 3)
+    batch = y_true, y_pred = subject.case.batch(rng, N)
     weighted = []
     for reduction in ("sum_over_batch_size", "mean_with_sample_weight", "sum"):
         loss, _ = subject.make(batch, reduction=reduction)
-        weighted.append(functools.partial(call, loss, y_true, sample_weight=np.zeros(3, "float32")))
+        weighted.append(functools.partial(call, loss, y_true, sample_weight=np.zeros(N, "float32")))
         assert numbers(weighted[-1](y_pred)) == 0
     # One gradient of all three; their factors keep them from cancelling out.
     found = autodiff.gradient(lambda p: sum(k * f(p) for k, f in enumerate(weighted, 1)), y_pred)
@@ -255,18 +257,19 @@ def zero_weights(subject: Subject, rng: np.random.Generator) -> None:
 def degenerate(subject: Subject, batches: dict[str, Batch]) -> None:
     """On edge batches value and gradient are finite, and the value is the reference's."""
     function = subject.function(next(iter(batches.values())))
-    # Once: a program serves all batches of one shape. On PyTorch what Dynamo captures runs the same
-    # kernels, so that `value` has said it all, and tracing is most of the time.
-    compiled = function if autodiff.BACKEND == "torch" else autodiff.compiled(function)
-    gradient = autodiff.gradient_program(function)
+    # Once: a program serves all batches of one shape. Eager, JAX runs what it compiles, and on
+    # PyTorch what Dynamo captures runs the same kernels: `value` has said it all.
+    compiled = autodiff.compiled(function) if autodiff.BACKEND == "tensorflow" else None
+    both = autodiff.values_and_slope(function)
     for label, (y_true, y_pred) in batches.items():
         try:
             expected = subject.reference((y_true, y_pred))
             assert np.isfinite(expected).all(), "the reference must be finite too"
-            close(numbers(function(y_true, y_pred)), expected)
-            close(numbers(compiled(*map(ops.convert_to_tensor, (y_true, y_pred)))), expected)
-            found = gradient(y_true, y_pred)
-            assert np.isfinite(found).all(), found
+            values, slope = both(*map(ops.convert_to_tensor, (y_true, y_pred)))
+            close(numbers(values), expected)
+            assert np.isfinite(numbers(slope)).all(), slope
+            if compiled is not None:
+                close(numbers(compiled(*map(ops.convert_to_tensor, (y_true, y_pred)))), expected)
         except Exception as error:
             error.add_note(f"In the batch {label!r}.")
             raise
@@ -282,17 +285,17 @@ def kink(subject: Subject, y_true: Any, y_pred: Any, expected: Any) -> None:
 
 def permutation(subject: Subject, rng: np.random.Generator) -> None:
     """The order of samples does not matter to any of them."""
-    batch = y_true, y_pred = subject.case.batch(rng, 7)
-    order = rng.permutation(7)
+    batch = y_true, y_pred = subject.case.batch(rng, N)
+    order = rng.permutation(N)
     function = subject.function(batch)
     close(numbers(function(y_true[order], y_pred[order])), numbers(function(*batch))[order])
 
 
 def columns(subject: Subject, rng: np.random.Generator) -> None:
     """Targets `(N,)` against predictions `(N, 1)` are never broadcast to N×N."""
-    y_true, y_pred = subject.case.batch(rng, 5)
+    y_true, y_pred = subject.case.batch(rng, N)
     if np.shape(y_true) != np.shape(y_pred) or y_pred.ndim != 2:
-        if np.shape(y_true)[:1] == (5,) and np.ndim(y_true) == 1:  # ids: as a column too
+        if np.shape(y_true)[:1] == (N,) and np.ndim(y_true) == 1:  # ids: as a column too
             loss, _ = subject.make((y_true, y_pred))
             close(numbers(call(loss, y_true[:, None], y_pred)), numbers(call(loss, y_true, y_pred)))
         return
@@ -307,7 +310,7 @@ def columns(subject: Subject, rng: np.random.Generator) -> None:
 
 def other_lengths(subject: Subject, rng: np.random.Generator) -> None:
     """Targets of another length than the predictions are refused."""
-    y_true, y_pred = subject.case.batch(rng, 5)
+    y_true, y_pred = subject.case.batch(rng, N)
     loss, _ = subject.make((y_true, y_pred))
     _refused(lambda: call(loss, y_true[:3], y_pred), "Received")
 
@@ -319,7 +322,7 @@ def unknown_reduction(subject: Subject, rng: np.random.Generator) -> None:
 
 def config(subject: Subject, rng: np.random.Generator) -> None:
     """Config, name, reduction and dtype survive serialization through JSON; so do values."""
-    batch = subject.case.batch(rng, 4)
+    batch = subject.case.batch(rng, N)
     loss, _ = subject.make(batch, name="mine", reduction="none", dtype="bfloat16")
     saved = json.loads(json.dumps(keras.saving.serialize_keras_object(loss)))
     twin = keras.saving.deserialize_keras_object(saved)
@@ -360,16 +363,16 @@ def _compiled_model(subject: Subject, batch: Batch) -> tuple[keras.Model, Any]:
 
 def fit(subject: Subject, rng: np.random.Generator) -> None:
     """In `fit` the first loss is that of the batch, the weights move, and all stays finite."""
-    batch = y_true, y_pred = subject.case.batch(rng, 8)
+    batch = y_true, y_pred = subject.case.batch(rng, N)
     model, loss = _compiled_model(subject, batch)
-    weights = rng.uniform(0.5, 2, 8).astype("float32")
+    weights = rng.uniform(0.5, 2, N).astype("float32")
     if getattr(loss, "update_first", False):  # a step sees the state that it leaves
         twin, _ = subject.make(batch)
         expected = float(numbers(twin(y_true, y_pred, sample_weight=weights, training=True)))
     else:
         expected = float(numbers(call(loss, y_true, y_pred, sample_weight=weights)))
     before = [np.asarray(numbers(w)) for w in model.trainable_weights]
-    history = model.fit(y_pred, y_true, sample_weight=weights, epochs=2, batch_size=8, verbose=0)
+    history = model.fit(y_pred, y_true, sample_weight=weights, epochs=2, batch_size=N, verbose=0)
     close(history.history["loss"][0], expected)
     assert np.isfinite(history.history["loss"]).all()
     moved = [

@@ -27,7 +27,10 @@ class TestBinary:
     def test_logits_are_exact_in_both_tails(self, label):
         y_true = np.full((7, 1), label, "float32")
         x, y = self.LOGITS.astype("float64")[:, 0], y_true.astype("float64")[:, 0]
-        softplus = lambda t: np.maximum(t, 0) + np.log1p(np.exp(-np.abs(t)))  # noqa: E731
+
+        def softplus(t):
+            return np.maximum(t, 0) + np.log1p(np.exp(-np.abs(t)))
+
         actual = numbers(binary_crossentropy(y_true, self.LOGITS, from_logits=True))
         expected = y * softplus(-x) + (1 - y) * softplus(x)
         np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-42)

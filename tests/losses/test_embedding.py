@@ -60,10 +60,11 @@ def figures(function, x):
     return found[:, 0], found[:, 1:]
 
 
-def assert_same(found, expected):
-    """Float32 leaves some of the digits of the largest figure to the smallest."""
+def assert_same(found, expected, function):
+    """At a scale of 64, float32 leaves some of the digits of the largest figure to the smallest."""
+    of_largest = 3e-7 if function is losses.tuplet_margin else 0
     for a, b in zip(found, expected, strict=True):
-        atol = 2e-6 + 3e-7 * np.max(np.abs(b), initial=0)
+        atol = 2e-6 + of_largest * np.max(np.abs(b), initial=0)
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=atol)
 
 
@@ -78,7 +79,7 @@ def test_the_batch_is_its_own_reference(function, batch):
     others = ~np.eye(N, dtype=bool)
     given = {"ref_labels": y, "ref_mask": others}
     found = figures(lambda p: function(y, p, ref_embeddings=p, **given), x)
-    assert_same(found, figures(lambda p: function(y, p), x))
+    assert_same(found, figures(lambda p: function(y, p), x), function)
 
 
 @every_embedding_loss
@@ -91,7 +92,8 @@ def test_references_that_do_not_exist_are_not_there(function, batch, rng):
     ref_x[~there] = np.nan
     for mask in (there, np.broadcast_to(there, (N, 4))):
         many = {"ref_labels": ref_y, "ref_embeddings": ref_x, "ref_mask": mask}
-        assert_same(figures(lambda p, many=many: function(y, p, **many), x), expected)
+        found = figures(lambda p, many=many: function(y, p, **many), x)
+        assert_same(found, expected, function)
 
 
 @every_embedding_loss
@@ -101,7 +103,7 @@ def test_samples_that_do_not_count_are_not_there(function, batch):
     expected = figures(lambda p: function(y[counted], p), x[counted])
     x[~counted] = np.nan
     values, slope = figures(lambda p: function(y, p, mask=counted), x)
-    assert_same((values[counted], slope[counted]), expected)
+    assert_same((values[counted], slope[counted]), expected, function)
     assert not values[~counted].any() and not slope[~counted].any()
 
 
@@ -139,7 +141,8 @@ def test_blocks_of_anchors_give_the_same(function, batch, rng):
         return sum(function(y, x, **arguments, **settings) for arguments in given)
 
     shape, x = x.shape[1:], x.reshape(N, -1)
-    assert_same(*(figures(lambda p, b=b: all_of(p, block_size=b), x) for b in (4, None)))
+    found, expected = (figures(lambda p, b=b: all_of(p, block_size=b), x) for b in (4, None))
+    assert_same(found, expected, function)
 
 
 def special(block_size):
@@ -206,7 +209,7 @@ def test_labels_may_be_a_mask_of_pairs(cls, batch, rng):
         found = function(y, p) + function(y, p, ref_labels=ref_y, **refs)
         return found * len(blocks)
 
-    assert_same(figures(by_masks, x), figures(by_ids, x))
+    assert_same(figures(by_masks, x), figures(by_ids, x), function)
     weights = np.array([1, 1, 0, 2, 1, 1], "float32")
     values = (cls()(labels, x, sample_weight=weights) for labels in (y[:, None] == y, y))
     np.testing.assert_allclose(*map(ops.convert_to_numpy, values), rtol=1e-5)

@@ -75,7 +75,7 @@ def call(name, *args, gradient=False, eager=False, **named):
     spots = [*args, *named.values()]
     choices = [spot if isinstance(spot, Over) else (spot,) for spot in spots]
     for chosen in itertools.product(*choices):
-        positional, keywords = chosen[: len(args)], dict(zip(named, chosen[len(args) :]))  # noqa: B905
+        positional, keywords = chosen[: len(args)], dict(zip(named, chosen[len(args) :]))  # noqa: B905  # older Pythons run it
 
         def run(K, *tensors, positional=positional, keywords=keywords):
             rest = iter(tensors)

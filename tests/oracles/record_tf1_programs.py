@@ -51,7 +51,7 @@ def main():
     for program in PROGRAMS:
         name = program.__name__
         labels, features = draw(name)
-        found = run(tf, program, list(zip(labels, features, TRAINING)))  # noqa: B905
+        found = run(tf, program, list(zip(labels, features, TRAINING)))  # noqa: B905  # older Pythons run it
         together.update({name + "/labels": labels, name + "/features": features})
         together.update({name + "/" + key: np.stack(found[key]) for key in found})
     np.savez_compressed(

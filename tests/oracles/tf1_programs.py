@@ -8,7 +8,7 @@ A loss is `loss(tf, labels, features)`: ids `(N,)` and features `(N, D)`; it ret
 function returned, the loss first.
 """
 
-# ruff: noqa: B905, RUF005, UP031
+# ruff: noqa: B905, RUF005, UP031  # of later Pythons than this runs on
 
 CLASSES, ALPHA = 5, 0.5
 

@@ -6,6 +6,7 @@ from portable_losses.codemod._context import Context
 from portable_losses.codemod._moved import moved
 from portable_losses.codemod._result import CHECK, STOP
 from portable_losses.codemod.rules.keras2 import LAYER, through_keras2
+from portable_losses.codemod.rules.layer_metrics import FOUND
 
 ASSIGN = {
     "K.update": "assign",
@@ -22,6 +23,8 @@ Update = tuple[cst.BaseExpression, str]
 def apply(ctx: Context) -> None:
     for call in ctx.all(cst.Call):
         if not (isinstance(call.func, cst.Attribute) and call.func.attr.value == "add_update"):
+            continue
+        if ctx.definition(call) in ctx.memo.get(FOUND, ()):
             continue
         methods = _methods(ctx, call.args[0].value) if call.args else None
         statement = ctx.parent(ctx.parent(call))

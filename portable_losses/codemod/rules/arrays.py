@@ -1,6 +1,7 @@
 """`weights * tf.square(x)`: TensorFlow made a tensor of an array or list, PyTorch does not."""
 
 import re
+from collections.abc import Callable
 
 import libcst as cst
 
@@ -35,7 +36,7 @@ def apply(ctx: Context) -> None:
         ctx.mark(node)
 
 
-def _call(text: str):  # type: ignore[no-untyped-def]
+def _call(text: str) -> Callable[[cst.BinaryOperation], cst.Call]:
     def change(new: cst.BinaryOperation) -> cst.Call:
         comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
         args = [cst.Arg(_bare(new.left), comma=comma), cst.Arg(_bare(new.right))]

@@ -1,5 +1,7 @@
 """A center loss of Keras code that has its centers in an `Embedding` and compares in a `Lambda`."""
 
+from typing import Any
+
 import libcst as cst
 
 from portable_losses.codemod._context import Context
@@ -7,7 +9,7 @@ from portable_losses.codemod._moved import moved
 
 
 def apply(ctx: Context) -> None:
-    layers = {"Lambda": [], "Embedding": []}  # type: ignore[var-annotated]
+    layers: dict[str, list[Any]] = {"Lambda": [], "Embedding": []}
     for ref in ctx.references:
         name = moved(ref.symbol)[0].removeprefix("keras.layers.")
         if name in layers and ref.call is not None:

@@ -1,5 +1,7 @@
 """Arguments of layers and models that Keras 1 had, and its `merge`."""
 
+from collections.abc import Callable
+
 import libcst as cst
 
 from portable_losses.codemod._calls import EQUAL
@@ -62,7 +64,7 @@ def apply(ctx: Context) -> None:
             ctx.mark(ref.call)
 
 
-def _renamed(names: dict[str, str]):  # type: ignore[no-untyped-def]
+def _renamed(names: dict[str, str]) -> Callable[[cst.Call], cst.Call]:
     def change(new: cst.Call) -> cst.Call:
         args = [
             arg.with_changes(keyword=cst.Name(names[arg.keyword.value]))

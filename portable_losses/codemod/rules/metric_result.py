@@ -1,5 +1,7 @@
 """`result` that returns a variable: TensorFlow and PyTorch take it for a tensor, JAX does not."""
 
+from collections.abc import Callable
+
 import libcst as cst
 
 from portable_losses.codemod._context import Context
@@ -19,5 +21,5 @@ def apply(ctx: Context) -> None:
                 ctx.mark(function)
 
 
-def _tensor(text: str):  # type: ignore[no-untyped-def]
+def _tensor(text: str) -> Callable[[cst.BaseExpression], cst.Call]:
     return lambda new: cst.Call(cst.parse_expression(text), [cst.Arg(new)])

@@ -4,11 +4,12 @@ import libcst as cst
 
 from portable_losses.codemod._context import Context
 from portable_losses.codemod._result import CHECK
+from portable_losses.codemod.rules.layer_metrics import FOUND
 
 
 def metric_classes(ctx: Context) -> set[str]:
     """The classes of a module that are metrics, by their bases."""
-    found: set[str] = set()
+    found = set(ctx.memo.get(FOUND, ()))
     classes = ctx.all(cst.ClassDef)
     for _ in classes:
         before = len(found)

@@ -13,10 +13,10 @@ def apply(ctx: Context) -> None:
             continue
         statement = ctx.parent(ref.call)
         line = ctx.parent(statement)
-        alone = isinstance(statement, cst.Expr) and isinstance(line, cst.SimpleStatementLine)
-        if not alone or len(line.body) > 1 or not _is_loop(ref):  # type: ignore[union-attr]
+        if not isinstance(statement, cst.Expr) or not isinstance(line, cst.SimpleStatementLine):
             continue
-        assert line is not None
+        if len(line.body) > 1 or not _is_loop(ref):
+            continue
         ctx.edit(line, _loop)
         ctx.settle(ref, "native")
 

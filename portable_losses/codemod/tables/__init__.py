@@ -17,7 +17,7 @@ TF1 graph: `portable_losses.compat.tf1` has them; T, which it does not have: Ten
 D, the same for what is no part of a graph.
 `name.*` is all that a namespace holds. `keras.tsv`: modules and names that moved; the longest that fits counts.
 `silent.tsv`: what may differ without an error, with figures measured.
-"""  # noqa: E501
+"""  # noqa: E501  # a row of a table is one line
 
 import csv
 import functools

@@ -3,6 +3,8 @@
 Runs on Python 3.7 too. A plan is plain data: arrays are kept beside it and named by position.
 """
 
+# ruff: noqa: B905, UP035  # of later Pythons than this runs on
+
 from __future__ import annotations
 
 import itertools
@@ -11,7 +13,7 @@ import linecache
 import re
 import sys
 import types
-from typing import Any, Callable  # noqa: UP035
+from typing import Any, Callable
 
 import numpy as np
 
@@ -161,19 +163,19 @@ def graph_results(
             raise NotALoss("the result holds no tensor")
         slopes = _slopes(tf, fetches, [holders[i] for i in plan["by"]]) if "by" in plan else []
         variables = list(tf.global_variables()) + list(tf.local_variables())
-        feed = dict(zip(holders, arrays))  # noqa: B905
+        feed = dict(zip(holders, arrays))
         with tf.Session() as session:
             session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
             before = [np.asarray(session.run(v)) for v in variables]
             # A metric may keep in one variable what it kept in four; such start at zero anyhow.
             if weights and [w.shape for w in weights] == [b.shape for b in before]:
-                for variable, value, now in zip(variables, weights, before):  # noqa: B905
+                for variable, value, now in zip(variables, weights, before):
                     if not np.array_equal(value, now):
                         variable.load(value, session)
                 before = weights
             gradients = [np.asarray(session.run(s, feed)) for s in slopes]
             if slopes:  # what the gradients moved
-                for variable, value in zip(variables, before):  # noqa: B905
+                for variable, value in zip(variables, before):
                     if not np.array_equal(value, session.run(variable)):
                         variable.load(value, session)
             found = []
@@ -202,7 +204,7 @@ def _slopes(tf: Any, fetches: Any, by: Any) -> list[Any]:
     if tf.as_dtype(first.dtype).base_dtype not in (tf.float32, tf.float64):
         return []
     slopes = tf.gradients(tf.reduce_sum(first), by)
-    return [tf.zeros_like(x) if s is None else tf.convert_to_tensor(s) for s, x in zip(slopes, by)]  # noqa: B905
+    return [tf.zeros_like(x) if s is None else tf.convert_to_tensor(s) for s, x in zip(slopes, by)]
 
 
 def told(error: BaseException) -> str:

@@ -5,6 +5,8 @@ signature from one of them. What runs first with the old code is recorded, so a 
 definition, never a wrong comparison.
 """
 
+# ruff: noqa: B905  # of later Pythons than this runs on
+
 from __future__ import annotations
 
 import inspect
@@ -210,7 +212,7 @@ def roles(names: list[str], pair: bool = True) -> dict[str, Any]:
         plain = [n for n in names if not any(p.search(n.lower()) for p, _ in NUMBERS)]
         unknown = [n for n in plain if not VECTORS.search(n)][:2]
         if len(unknown) == 2:
-            found.update(dict(zip(unknown, ("true", "pred"))))  # noqa: B905
+            found.update(dict(zip(unknown, ("true", "pred"))))
     values = set(found.values())
     if values & {"features", "logits"} and "labels" not in values:  # whose labels they are
         return {n: "labels" if r == "true" else r for n, r in found.items()}

@@ -1,7 +1,12 @@
 """The old side: find inputs a definition runs with; record inputs, results and gradients.
 
-Runs in the environments of TensorFlow 1.15 (Python 3.7) and of Keras 2.15.
+Runs in the environments of TensorFlow 1.15 (Python 3.7) and of Keras 2.15: `migrate --verify
+--oracle PYTHON` gives that Python the path of this folder. Its TensorFlow is no backend of Keras 3
+but what old code means, so it is imported by its name, as nowhere else outside of `_backend`. No
+module imports this one: `worker` loads it where the oracle was asked for.
 """
+
+# ruff: noqa: B905  # of later Pythons than this runs on
 
 from __future__ import annotations
 
@@ -124,7 +129,7 @@ def _gradients(plan: Any, names: Any, tensors: Any, constants: Any) -> list[Any]
         return []
     return [
         np.zeros(x.shape, "float32") if s is None else tf.convert_to_tensor(s).numpy()
-        for s, x in zip(slopes, by)  # noqa: B905
+        for s, x in zip(slopes, by)
     ]
 
 
@@ -158,7 +163,7 @@ def _graph_layer(maker: Maker) -> Any:
         holders = [tf.placeholder(a.dtype.name, a.shape) for a in maker.tensors]
         target, positional, named = calls.bind(plan, maker.names(), holders, maker.constants)
         result = tf.nest.flatten(target(*positional, **named))
-        feed = dict(zip(holders, maker.tensors))  # noqa: B905
+        feed = dict(zip(holders, maker.tensors))
         session.run(tf.global_variables_initializer())
         weights = [np.asarray(session.run(w)) for w in target.weights]
         updates = list(target.get_updates_for(None)) + list(target.get_updates_for(positional[0]))

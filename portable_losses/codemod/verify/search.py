@@ -3,9 +3,11 @@
 Runs on Python 3.7 too, with any framework: `attempt(job, maker)` is what runs a guess there.
 """
 
+# ruff: noqa: UP035  # of later Pythons than this runs on
+
 from __future__ import annotations
 
-from typing import Any, Callable  # noqa: UP035
+from typing import Any, Callable
 
 import numpy as np
 

@@ -9,6 +9,8 @@ results and gradients. `compare` runs the definition and its rewrite with what w
 backend is the one that KERAS_BACKEND names.
 """
 
+# ruff: noqa: UP035  # of later Pythons than this runs on
+
 from __future__ import annotations
 
 import importlib
@@ -18,7 +20,7 @@ import signal
 import time
 import traceback
 import warnings
-from typing import Any, Callable  # noqa: UP035
+from typing import Any, Callable
 
 from .calls import told
 

@@ -168,9 +168,9 @@ def test_errors_name_the_node_and_the_line():
     with pytest.raises(NotImplementedError, match="NumPy asked for it"):
         np.sum(np.asarray(v))
     with pytest.raises(AttributeError, match=r"no tf.reduce_sums. Did you mean tf.reduce_sum"):
-        tf.reduce_sums  # noqa: B018
+        tf.reduce_sums  # noqa: B018  # the look-up raises
     with pytest.raises(AttributeError, match=r"no tf\.train\.AdamOptimiser\. Did you mean"):
-        tf.train.AdamOptimiser  # noqa: B018
+        tf.train.AdamOptimiser  # noqa: B018  # the look-up raises
 
 
 def test_only_what_is_asked_for_runs_and_once():

@@ -53,7 +53,7 @@ def test_what_is_absent_says_what_to_write():
             lookup(name)()
         assert name in str(caught.value) and advice in str(caught.value)
     with pytest.raises(AttributeError, match=r"no tf\.math\.reduce_sums\. Did you mean tf\.math"):
-        tf.math.reduce_sums  # noqa: B018
+        tf.math.reduce_sums  # noqa: B018  # the look-up raises
     session = tf.Session()
     with pytest.raises(NotImplementedError, match=r"partial_run: use one session\.run"):
         session.partial_run_setup([], [])
@@ -75,7 +75,7 @@ def test_flags_of_a_program(monkeypatch):
     flags.test_dir = "elsewhere"
     assert tf.flags.FLAGS.test_dir == "elsewhere"
     with pytest.raises(AttributeError, match=r"no flag 'tset_dir'.*'test_dir'"):
-        flags.tset_dir  # noqa: B018
+        flags.tset_dir  # noqa: B018  # the look-up raises
 
     def main(argv: list[str]) -> str:
         return f"{argv} {flags.test_fast} {flags.test_kind}"
