@@ -154,9 +154,20 @@ def views(y_true: ArrayLike, y_pred: ArrayLike, mask: ArrayLike | None = None) -
 
 
 def swapped(found: Pairs) -> Pairs:
-    """The second views as anchors of the first."""
-    ids = ops.transpose(found.ids) if found.ref_ids is None else found.ids
-    return found._replace(x=found.ref_x, ref_x=found.x, ids=ids)
+    """The references as anchors of the anchors that count."""
+    ids, exists = found.ref_ids, ops.expand_dims(found.counted, 0)
+    if found.ref_ids is None:
+        ids = ops.transpose(found.ids)
+    if found.exists.shape[0] != 1:
+        exists = ops.logical_and(ops.transpose(found.exists), exists)
+    return found._replace(
+        x=found.ref_x,
+        ids=ids,
+        counted=ops.any(found.exists, axis=0),
+        ref_x=found.x,
+        ref_ids=None if found.ref_ids is None else found.ids,
+        exists=exists,
+    )
 
 
 def joined(found: Pairs) -> Pairs:
@@ -275,37 +286,40 @@ def per_anchor(found: Pairs, total: Tensor, count: Tensor) -> Tensor:
 
 
 def in_blocks(
-    found: Pairs, function: Callable[[Pairs], tuple[Tensor, ...]], block_size: int | None
+    found: Pairs,
+    function: Callable[..., tuple[Tensor, ...]],
+    block_size: int | None,
+    of_anchors: tuple[Tensor, ...] = (),
+    shared: tuple[Tensor, ...] = (),
 ) -> list[Tensor]:
-    """What `function` gives for the anchors, float `(N, ...)` of one shape each; if `block_size`
-    says so, for so many anchors at a time, and then of no more than those are pairs held in memory.
-    The gradient computes them once more, block by block.
+    """What `function(found, *of_anchors, *shared)` gives for the anchors, float `(N, ...)` of one
+    shape each; if `block_size` says so, for so many anchors at a time, and then of no more than
+    those are pairs held in memory. The gradient computes them once more, block by block.
 
-    The last block is filled up with anchors that do not count. Of tensors, `function` may only
-    see those of its argument.
+    Of `of_anchors` a block sees its rows, and `shared` as they are. The last block is filled up
+    with anchors that do not count. Of tensors, `function` may only see those of its arguments.
     """
     size = found.x.shape[0]
     if block_size is None or (size is not None and size <= block_size):
-        return list(function(found))
+        return list(function(found, *of_anchors, *shared))
     rows = ops.shape(found.x)[0]
     labelled = found.ref_ids is not None
     each = found.exists.shape[0] != 1
     own = found.own is not None
 
-    blocks = (found.x, found.ids, found.counted)
-    blocks += (found.own,) * own + (found.exists,) * each
-    shared = (found.ref_x,) + (found.ref_ids,) * labelled + (found.exists,) * (not each)
+    names = ["x", "ids", "counted"] + ["own"] * own + ["exists"] * each
+    ref_names = ["ref_x"] + ["ref_ids"] * labelled + ["exists"] * (not each)
+    blocks = (*(getattr(found, name) for name in names), *of_anchors)
+    whole = (*(getattr(found, name) for name in ref_names), *shared)
 
     def of_block(*given: Tensor) -> Tensor:
-        x, ids, counted, *rest = given
-        parts = dict(zip(["own"] * own + ["exists"] * each, rest, strict=False))
-        names = ["ref_x"] + ["ref_ids"] * labelled + ["exists"] * (not each)
-        parts.update(zip(names, given[len(blocks) :], strict=True))
-        block = found._replace(**{"x": x, "ids": ids, "counted": counted, **parts})
-        return ops.stack(function(block), axis=-1)
+        mine, others = given[: len(blocks)], given[len(blocks) :]
+        parts = dict(zip(names, mine, strict=False)) | dict(zip(ref_names, others, strict=False))
+        more = (*mine[len(names) :], *others[len(ref_names) :])
+        return ops.stack(function(found._replace(**parts), *more), axis=-1)
 
     parts = tuple(in_equal_parts(x, block_size) for x in blocks)
-    values = _backend.map_blocks(of_block, parts, shared)
+    values = _backend.map_blocks(of_block, parts, whole)
     values = ops.reshape(values, (-1, *ops.shape(values)[2:]))[:rows]
     return ops.unstack(values, axis=-1)
 

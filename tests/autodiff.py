@@ -43,6 +43,51 @@ def gradient(function: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
     raise NotImplementedError(BACKEND)
 
 
+def compiled_gradient(function: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
+    """`gradient` of `function` in one graph; on TensorFlow by XLA, which takes a loop and its
+    gradient only in one program."""
+    if BACKEND != "tensorflow":
+        return gradient(compiled(function), x)
+    import tensorflow as tf
+
+    @tf.function(jit_compile=True)
+    def slope(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = function(x)
+        return tape.gradient(value, x)
+
+    return slope(tf.convert_to_tensor(x)).numpy()
+
+
+def gradient_of_slope(function: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
+    """Of the square of the gradient of a scalar `function` at `x`, the gradient."""
+    x = ops.convert_to_tensor(x)
+    match BACKEND:
+        case "jax":
+            import jax
+
+            square = jax.grad(lambda x: (jax.grad(function)(x) ** 2).sum())
+            return np.asarray(_quickly(square, x)(x))
+        case "tensorflow":
+            import tensorflow as tf
+
+            with tf.GradientTape() as outer:
+                outer.watch(x)
+                with tf.GradientTape() as inner:
+                    inner.watch(x)
+                    value = function(x)
+                square = tf.reduce_sum(inner.gradient(value, x) ** 2)
+            return outer.gradient(square, x).numpy()
+        case "torch":
+            import torch
+
+            x = x.detach().clone().requires_grad_()
+            (slope,) = torch.autograd.grad(function(x), x, create_graph=True)
+            return torch.autograd.grad((slope**2).sum(), x)[0].numpy()
+    raise NotImplementedError(BACKEND)
+
+
 def values_and_slope(function: Callable[..., Any]) -> Callable[..., tuple[Any, np.ndarray]]:
     """What `function(y_true, y_pred)` gives, and the gradient of its sum by `y_pred`; on JAX, one
     program for all batches of one shape."""

@@ -293,10 +293,13 @@ def map_blocks(
 ) -> Tensor:
     def once(*given: Tensor) -> Any:
         def slopes(upstream: Tensor) -> list[Tensor | None]:
+            # Of tensors of its own: in a graph, a `tf.stop_gradient` of those that were given stops
+            # here what flows past it.
+            own = [tf.identity(x) for x in given]
             with tf.GradientTape() as tape:
-                tape.watch(given)
-                found = function(*given)
-            return tape.gradient(found, given, upstream)
+                tape.watch(own)
+                found = function(*own)
+            return tape.gradient(found, own, upstream)
 
         return function(*given), slopes
 

@@ -1,8 +1,9 @@
 """PyTorch."""
 
+import ctypes
 import functools
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -317,9 +318,79 @@ def count_below(x: Tensor, among: Tensor, bounds: Tensor) -> Tensor:
     return torch.searchsorted(_sorted(x, among)[0], bounds.contiguous())
 
 
+try:
+    import resource  # not on Windows
+
+    _malloc_trim: Any = ctypes.CDLL(None).malloc_trim  # glibc's alone
+except (ImportError, AttributeError):
+    _malloc_trim = None
+
+
+def _tidily(count: int) -> Iterator[int]:
+    """0, 1, … count - 1, one for each block. Where blocks make the process grow, glibc now and then
+    gives back what is free: it keeps it in pieces, each a few bytes too small for the next block.
+    """
+    most = _most_memory()
+    for k in range(count):
+        yield k
+        if k % 8 == 7 and _malloc_trim is not None and _most_memory() > most + 2**24:
+            _malloc_trim(0)
+
+
+def _most_memory() -> int:
+    """What the process held at its peak, in bytes."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if _malloc_trim else 0
+
+
+class _Blocks(torch.autograd.Function):
+    """`map_blocks`, of which nothing is kept for the gradient but what was given.
+
+    `torch.utils.checkpoint` keeps small objects of each block, and they come to lie between the
+    large tensors of blocks.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, function: Callable[..., Tensor], count: int, *given: Tensor) -> Tensor:
+        device = given[0].device.type
+        ctx.function, ctx.count = function, count
+        ctx.autocast = device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device)
+        ctx.save_for_backward(*given)
+        found = function(*(x[0] for x in given[:count]), *given[count:])
+        values = found.new_empty((len(given[0]), *found.shape))
+        values[0] = found
+        for k in _tidily(len(values)):
+            if k:
+                values[k] = function(*(x[k] for x in given[:count]), *given[count:])
+        return values
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        given = ctx.saved_tensors
+        wanted = [i for i, want in enumerate(ctx.needs_input_grad[2:]) if want]
+        twice = torch.is_grad_enabled()  # there will be a gradient of this gradient
+        slopes = {i: torch.zeros_like(given[i]) for i in wanted}
+        for k in _tidily(len(upstream)):
+            some = [x[k] if i < ctx.count else x for i, x in enumerate(given)]
+            with torch.enable_grad(), torch.autocast(*ctx.autocast):
+                for i in wanted:  # tensors of their own: anchors may be rows of the references
+                    x = some[i]
+                    some[i] = x.view_as(x) if twice else x.detach().requires_grad_()
+                found = ctx.function(*some)
+            inputs = [some[i] for i in wanted]
+            parts = torch.autograd.grad(
+                found, inputs, upstream[k], create_graph=twice, allow_unused=True
+            )
+            for i, part in zip(wanted, parts, strict=True):
+                if part is not None:
+                    (slopes[i][k] if i < ctx.count else slopes[i]).add_(part)
+        return None, None, *(slopes.get(i) for i in range(len(given)))
+
+
 def map_blocks(
     function: Callable[..., Tensor], blocks: tuple[Tensor, ...], shared: tuple[Tensor, ...]
 ) -> Tensor:
+    if not torch.compiler.is_compiling():
+        return _Blocks.apply(function, len(blocks), *blocks, *shared)
     again = functools.partial(
         torch.utils.checkpoint.checkpoint, function, use_reentrant=False, preserve_rng_state=False
     )

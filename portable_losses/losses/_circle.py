@@ -6,12 +6,22 @@ from keras import ops
 
 from portable_losses._inputs import require_above, require_between
 from portable_losses._numerics import log_sum_exp, positive_part
-from portable_losses._pairwise import dot, masks, pairs, per_anchor, with_units
+from portable_losses._pairwise import (
+    Pairs,
+    dot,
+    in_blocks,
+    masks,
+    pairs,
+    per_anchor,
+    require_block_size,
+    with_units,
+)
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
 
 
-def _require(gamma: float, margin: float) -> None:
+def _require(gamma: float, margin: float, block_size: int | None) -> None:
+    require_block_size(block_size)
     require_above("gamma", gamma, 0)
     require_between("margin", margin, -1, 1)
 
@@ -24,6 +34,7 @@ def circle(
     gamma: float = 80.0,
     margin: float = 0.4,
     constant_weights: bool = True,
+    block_size: int | None = None,
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
@@ -46,6 +57,8 @@ def circle(
         margin: The paper's $m$: 0.4 for retrieval, 0.25 for faces.
         constant_weights: Whether no gradient flows through the weights $\alpha$, as in the paper,
             whose gradient is then $\gamma \alpha$; or one does.
+        block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
+            computes each block again. None: all at once.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
@@ -70,19 +83,23 @@ def circle(
         >>> [round(float(value), 4) for value in values]  # log(1 + e^(0.4 - 0.32)) * 3 / 2
         [1.1009, 1.1009, 0.0]
     """
-    _require(gamma, margin)
+    _require(gamma, margin, block_size)
     found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
-    positive, negative = masks(found)
-    s = dot(found.x, found.ref_x)
-    of_positives, of_negatives = positive_part(1 + margin - s), positive_part(s + margin)
-    if constant_weights:
-        of_positives, of_negatives = map(ops.stop_gradient, (of_positives, of_negatives))
-    values = ops.softplus(
-        log_sum_exp(-gamma * of_positives * (s - 1 + margin), positive)
-        + log_sum_exp(gamma * of_negatives * (s - margin), negative)
-    )
-    both = ops.logical_and(ops.any(positive, axis=1), ops.any(negative, axis=1))
-    return ops.cast(per_anchor(found, values, both), found.dtype)
+
+    def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
+        positive, negative = masks(block)
+        s = dot(block.x, block.ref_x)
+        of_positives, of_negatives = positive_part(1 + margin - s), positive_part(s + margin)
+        if constant_weights:
+            of_positives, of_negatives = map(ops.stop_gradient, (of_positives, of_negatives))
+        values = ops.softplus(
+            log_sum_exp(-gamma * of_positives * (s - 1 + margin), positive)
+            + log_sum_exp(gamma * of_negatives * (s - margin), negative)
+        )
+        both = ops.logical_and(ops.any(positive, axis=1), ops.any(negative, axis=1))
+        return values, ops.cast(both, values.dtype)
+
+    return ops.cast(per_anchor(found, *in_blocks(found, of_block, block_size)), found.dtype)
 
 
 @register
@@ -91,6 +108,7 @@ class Circle(Loss):
 
     Args:
         gamma, margin, constant_weights: As for the function.
+        block_size: So many anchors at a time, for batches whose pairs do not fit into memory.
         reduction, name, dtype: As for any Keras loss.
     """
 
@@ -102,10 +120,16 @@ class Circle(Loss):
         gamma: float = 80.0,
         margin: float = 0.4,
         constant_weights: bool = True,
+        block_size: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "circle",
         dtype: Any = None,
     ):
-        _require(gamma, margin)
+        _require(gamma, margin, block_size)
         super().__init__(reduction, name, dtype)
-        self.settings = {"gamma": gamma, "margin": margin, "constant_weights": constant_weights}
+        self.settings = {
+            "gamma": gamma,
+            "margin": margin,
+            "constant_weights": constant_weights,
+            "block_size": block_size,
+        }

@@ -1,5 +1,6 @@
 """Contrastive loss of all pairs of a batch, by labels."""
 
+from collections.abc import Callable
 from typing import Any
 
 from keras import ops
@@ -10,9 +11,11 @@ from portable_losses._numerics import positive_part
 from portable_losses._pairwise import (
     DISTANCES,
     Pairs,
+    in_blocks,
     masks,
     pairs,
     per_anchor,
+    require_block_size,
     require_distance,
 )
 from portable_losses._typing import ArrayLike, Tensor
@@ -23,8 +26,14 @@ POWERS = (1, 2)
 
 
 def _require(
-    margin: float, positive_margin: float, power: int, average: str, distance: Distance
+    margin: float,
+    positive_margin: float,
+    power: int,
+    average: str,
+    distance: Distance,
+    block_size: int | None,
 ) -> None:
+    require_block_size(block_size)
     require_at_least("margin", margin, 0)
     require_at_least("positive_margin", positive_margin, 0)
     require_choice("power", power, POWERS)
@@ -42,6 +51,7 @@ def contrastive_labels(
     power: int = 2,
     average: str = "all",
     distance: Distance = "euclidean",
+    block_size: int | None = None,
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
@@ -66,6 +76,8 @@ def contrastive_labels(
             (`"nonzero"`).
         distance: `"euclidean"` (the paper's), `"squared_euclidean"`, `"manhattan"`, `"cosine"`
             (1 − the cosine), `"snr"`, or a number $p \ge 1$ for the $L_p$ distance.
+        block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
+            computes each block again. None: all at once.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
@@ -91,31 +103,42 @@ def contrastive_labels(
         >>> [round(float(value), 4) for value in values]  # 3/2 * 1, and 3/4 * 1/4 for each negative
         [1.5, 1.6875, 0.1875]
     """
-    _require(margin, positive_margin, power, average, distance)
+    _require(margin, positive_margin, power, average, distance, block_size)
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
-    distances = DISTANCES[distance](found.x, found.ref_x)
-    excesses = (distances - positive_margin, margin - distances)
-    return ops.cast(values_of_sides(found, masks(found), excesses, power, average), found.dtype)
+
+    def excesses(block: Pairs) -> tuple[Tensor, Tensor]:
+        distances = DISTANCES[distance](block.x, block.ref_x)
+        return distances - positive_margin, margin - distances
+
+    values = values_of_sides(found, excesses, block_size, power=power, average=average)
+    return ops.cast(values, found.dtype)
 
 
 def values_of_sides(
     found: Pairs,
-    sides: tuple[Tensor, Tensor],
-    excesses: tuple[Tensor, Tensor],
+    excesses: Callable[..., tuple[Tensor, Tensor]],
+    block_size: int | None,
+    shared: tuple[Tensor, ...] = (),
     power: int = 2,
     average: str = "all",
     weights: tuple[float, float] = (1.0, 1.0),
 ) -> Tensor:
     """What positive and negative pairs cost that exceed their bound: the mean over each of both
-    sides, added up."""
-    values = ops.zeros_like(found.x[:, 0])
-    for pair, excess, weight in zip(sides, excesses, weights, strict=True):
-        each = positive_part(excess)
-        counts = ops.logical_and(pair, each > 0) if average == "nonzero" else pair
-        each = ops.where(pair, each if power == 1 else ops.square(each), ops.zeros_like(each))
-        count = ops.sum(ops.cast(counts, each.dtype), axis=1)
-        values = values + weight * per_anchor(found, ops.sum(each, axis=1), count)
-    return values
+    sides, added up. `excesses(block, *shared)` gives by how much they do."""
+
+    def of_block(block: Pairs, *shared: Tensor) -> tuple[Tensor, ...]:
+        sums = []
+        for pair, excess in zip(masks(block), excesses(block, *shared), strict=True):
+            each = positive_part(excess)
+            counts = ops.logical_and(pair, each > 0) if average == "nonzero" else pair
+            each = ops.where(pair, each if power == 1 else ops.square(each), ops.zeros_like(each))
+            sums += [ops.sum(each, axis=1), ops.sum(ops.cast(counts, each.dtype), axis=1)]
+        return tuple(sums)
+
+    total, count, of_negatives, number = in_blocks(found, of_block, block_size, shared=shared)
+    positive, negative = weights
+    values = positive * per_anchor(found, total, count)
+    return values + negative * per_anchor(found, of_negatives, number)
 
 
 @register
@@ -124,6 +147,7 @@ class ContrastiveLabels(Loss):
 
     Args:
         margin, positive_margin, power, average, distance: As for the function.
+        block_size: So many anchors at a time, for batches whose pairs do not fit into memory.
         reduction, name, dtype: As for any Keras loss.
     """
 
@@ -137,11 +161,12 @@ class ContrastiveLabels(Loss):
         power: int = 2,
         average: str = "all",
         distance: Distance = "euclidean",
+        block_size: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "contrastive_labels",
         dtype: Any = None,
     ):
-        _require(margin, positive_margin, power, average, distance)
+        _require(margin, positive_margin, power, average, distance, block_size)
         super().__init__(reduction, name, dtype)
         self.settings = {
             "margin": margin,
@@ -149,4 +174,5 @@ class ContrastiveLabels(Loss):
             "power": power,
             "average": average,
             "distance": distance,
+            "block_size": block_size,
         }

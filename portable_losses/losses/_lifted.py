@@ -8,12 +8,23 @@ from keras import ops
 from portable_losses._distances import Distance
 from portable_losses._inputs import require_at_least, require_choice
 from portable_losses._numerics import log_sum_exp, positive_part
-from portable_losses._pairwise import DISTANCES, masks, pairs, per_anchor, require_distance
+from portable_losses._pairwise import (
+    DISTANCES,
+    Pairs,
+    in_blocks,
+    masks,
+    pairs,
+    per_anchor,
+    require_block_size,
+    require_distance,
+    swapped,
+)
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
 
 
-def _require(margin: float, distance: Distance) -> None:
+def _require(margin: float, distance: Distance, block_size: int | None) -> None:
+    require_block_size(block_size)
     require_at_least("margin", margin, 0)
     require_distance(distance)
 
@@ -25,6 +36,7 @@ def lifted_structure(
     *,
     margin: float = 1.0,
     distance: Distance = "euclidean",
+    block_size: int | None = None,
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
@@ -47,6 +59,8 @@ def lifted_structure(
         margin: The paper's $\alpha$, here $m$.
         distance: `"euclidean"` (the paper's), `"squared_euclidean"`, `"manhattan"`, `"cosine"`
             (1 − the cosine), `"snr"`, or a number $p \ge 1$ for the $L_p$ distance.
+        block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
+            computes each block again. None: all at once.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
@@ -72,21 +86,37 @@ def lifted_structure(
         >>> [round(float(value), 4) for value in values]  # (1 + log(e^-2 + e^-1))^2 * 3/4
         [0.0736, 0.0736, 0.0]
     """
-    _require(margin, distance)
+    _require(margin, distance, block_size)
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
-    positive, negative = masks(found)
-    negative = ops.logical_and(negative, ops.expand_dims(found.counted, 1))
-    distances = DISTANCES[distance](found.x, found.ref_x)
-    both = _log_add(
-        *(log_sum_exp(margin - distances, negative, axis=axis, keepdims=True) for axis in (1, 0)),
-        *(ops.any(negative, axis=axis, keepdims=True) for axis in (1, 0)),
-    )
-    usable = ops.logical_or(*(ops.any(negative, axis=axis, keepdims=True) for axis in (1, 0)))
-    usable = ops.logical_and(usable, positive)
-    each = ops.square(positive_part(distances + both)) / 2
-    each = ops.where(usable, each, ops.zeros_like(each))
-    count = ops.sum(ops.cast(usable, each.dtype), axis=1)
-    return ops.cast(per_anchor(found, ops.sum(each, axis=1), count), found.dtype)
+
+    def of_block(block: Pairs, *of_references: Tensor) -> tuple[Tensor, Tensor]:
+        positive, negative = masks(block)
+        negative = ops.logical_and(negative, ops.expand_dims(block.counted, 1))
+        distances = DISTANCES[distance](block.x, block.ref_x)
+        push, has = _pushes(margin - distances, negative, 1)
+        push_of_p, p_has = of_references or _pushes(margin - distances, negative, 0)
+        each = ops.square(positive_part(distances + _log_add(push, push_of_p, has, p_has))) / 2
+        usable = ops.logical_and(positive, ops.logical_or(has, p_has))
+        each = ops.where(usable, each, ops.zeros_like(each))
+        return ops.sum(each, axis=1), ops.sum(ops.cast(usable, each.dtype), axis=1)
+
+    def of_references(block: Pairs) -> tuple[Tensor, Tensor]:
+        distances = ops.transpose(DISTANCES[distance](block.ref_x, block.x))
+        push, has = _pushes(margin - distances, masks(block)[1], 1)
+        return push[:, 0], ops.cast(has[:, 0], push.dtype)
+
+    shared: tuple[Tensor, ...] = ()
+    if block_size is not None:  # a block of anchors does not see all negatives of a reference
+        push, has = in_blocks(swapped(found), of_references, block_size)
+        shared = ops.expand_dims(push, 0), ops.expand_dims(has > 0, 0)
+    sums = in_blocks(found, of_block, block_size, shared=shared)
+    return ops.cast(per_anchor(found, *sums), found.dtype)
+
+
+def _pushes(costs: Tensor, negative: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """log Σ e^cost over the negatives, and whether there is one."""
+    there = ops.any(negative, axis=axis, keepdims=True)
+    return log_sum_exp(costs, negative, axis=axis, keepdims=True), there
 
 
 def _log_add(x: Tensor, y: Tensor, has_x: Tensor, has_y: Tensor) -> Tensor:
@@ -105,6 +135,7 @@ class LiftedStructure(Loss):
 
     Args:
         margin, distance: As for the function.
+        block_size: So many anchors at a time, for batches whose pairs do not fit into memory.
         reduction, name, dtype: As for any Keras loss.
     """
 
@@ -115,13 +146,14 @@ class LiftedStructure(Loss):
         self,
         margin: float = 1.0,
         distance: Distance = "euclidean",
+        block_size: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "lifted_structure",
         dtype: Any = None,
     ):
-        _require(margin, distance)
+        _require(margin, distance, block_size)
         super().__init__(reduction, name, dtype)
-        self.settings = {"margin": margin, "distance": distance}
+        self.settings = {"margin": margin, "distance": distance, "block_size": block_size}
 
 
 SINGLETONS = ("ignore", "push")
@@ -135,6 +167,7 @@ def generalized_lifted_structure(
     margin: float = 1.0,
     singletons: str = "ignore",
     distance: Distance = "euclidean",
+    block_size: int | None = None,
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
@@ -157,6 +190,8 @@ def generalized_lifted_structure(
             pushed off its negatives, as if it had a positive at distance 0, and counts in the mean.
         distance: `"euclidean"` (the paper's), `"squared_euclidean"`, `"manhattan"`, `"cosine"`
             (1 − the cosine), `"snr"`, or a number $p \ge 1$ for the $L_p$ distance.
+        block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
+            computes each block again. None: all at once.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
@@ -182,17 +217,21 @@ def generalized_lifted_structure(
         >>> [round(float(value), 4) for value in values]  # (1 - 0.5, 1 + 0.5) * 3 / 2
         [0.75, 2.25, 0.0]
     """
-    _require(margin, distance)
+    _require(margin, distance, block_size)
     require_choice("singletons", singletons, SINGLETONS)
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
-    positive, negative = masks(found)
-    distances = DISTANCES[distance](found.x, found.ref_x)
-    each = log_sum_exp(distances, positive) + log_sum_exp(margin - distances, negative)
-    usable = ops.any(negative, axis=1)
-    if singletons == "ignore":
-        usable = ops.logical_and(usable, ops.any(positive, axis=1))
-    each = ops.where(usable, positive_part(each), ops.zeros_like(each))
-    return ops.cast(per_anchor(found, each, usable), found.dtype)
+
+    def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
+        positive, negative = masks(block)
+        distances = DISTANCES[distance](block.x, block.ref_x)
+        each = log_sum_exp(distances, positive) + log_sum_exp(margin - distances, negative)
+        usable = ops.any(negative, axis=1)
+        if singletons == "ignore":
+            usable = ops.logical_and(usable, ops.any(positive, axis=1))
+        each = ops.where(usable, positive_part(each), ops.zeros_like(each))
+        return each, ops.cast(usable, each.dtype)
+
+    return ops.cast(per_anchor(found, *in_blocks(found, of_block, block_size)), found.dtype)
 
 
 @register
@@ -201,6 +240,7 @@ class GeneralizedLiftedStructure(Loss):
 
     Args:
         margin, singletons, distance: As for the function.
+        block_size: So many anchors at a time, for batches whose pairs do not fit into memory.
         reduction, name, dtype: As for any Keras loss.
     """
 
@@ -212,11 +252,17 @@ class GeneralizedLiftedStructure(Loss):
         margin: float = 1.0,
         singletons: str = "ignore",
         distance: Distance = "euclidean",
+        block_size: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "generalized_lifted_structure",
         dtype: Any = None,
     ):
-        _require(margin, distance)
+        _require(margin, distance, block_size)
         require_choice("singletons", singletons, SINGLETONS)
         super().__init__(reduction, name, dtype)
-        self.settings = {"margin": margin, "singletons": singletons, "distance": distance}
+        self.settings = {
+            "margin": margin,
+            "singletons": singletons,
+            "distance": distance,
+            "block_size": block_size,
+        }

@@ -7,14 +7,22 @@ from keras import ops
 from portable_losses._distances import DISTANCES, Distance, require_distance
 from portable_losses._inputs import require_at_least, require_choice
 from portable_losses._numerics import positive_part
-from portable_losses._pairwise import masks, pairs, per_anchor
+from portable_losses._pairwise import (
+    Pairs,
+    in_blocks,
+    masks,
+    pairs,
+    per_anchor,
+    require_block_size,
+)
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
 
 COUNTS = ("triplets", "pairs")
 
 
-def _require(margin: float, count: str, distance: Distance) -> None:
+def _require(margin: float, count: str, distance: Distance, block_size: int | None) -> None:
+    require_block_size(block_size)
     require_at_least("margin", margin, 0)
     require_choice("count", count, COUNTS)
     require_distance(distance)
@@ -29,6 +37,7 @@ def margin_loss(
     beta: ArrayLike = 1.2,
     count: str = "triplets",
     distance: Distance = "euclidean",
+    block_size: int | None = None,
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
@@ -53,6 +62,8 @@ def margin_loss(
         count: `"triplets"` or `"pairs"`.
         distance: `"euclidean"` (the paper's), `"squared_euclidean"`, `"manhattan"`, `"cosine"`
             (1 − the cosine), `"snr"`, or a number $p \ge 1$ for the $L_p$ distance.
+        block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
+            computes each block again. None: all at once.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
@@ -78,26 +89,33 @@ def margin_loss(
         >>> [round(float(value), 4) for value in values]  # 3 * (0.5, 0.5 + 0.4, 0) / 3
         [0.5, 0.9, 0.0]
     """
-    _require(margin, count, distance)
+    _require(margin, count, distance, block_size)
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
-    positive, negative = masks(found)
-    distances = DISTANCES[distance](found.x, found.ref_x)
-    beta = _as_boundary(beta, distances)
-    kinds = ((positive, negative, distances - beta), (negative, positive, beta - distances))
-    total = number = ops.zeros_like(distances[:, 0])
-    for pair, others, excess in kinds:
-        each = positive_part(excess + margin)
-        each = ops.where(pair, each, ops.zeros_like(each))
-        costly = ops.sum(ops.cast(each > 0, each.dtype), axis=1)
-        weight = ops.ones_like(total)
-        if count == "triplets":
-            weight = ops.sum(ops.cast(others, each.dtype), axis=1)
-        total = total + weight * ops.sum(each, axis=1)
-        number = number + weight * costly
-    return ops.cast(per_anchor(found, total, number), found.dtype)
+
+    def of_block(block: Pairs, beta: Tensor) -> tuple[Tensor, Tensor]:
+        positive, negative = masks(block)
+        distances = DISTANCES[distance](block.x, block.ref_x)
+        kinds = ((positive, negative, distances - beta), (negative, positive, beta - distances))
+        total = number = ops.zeros_like(distances[:, 0])
+        for pair, others, excess in kinds:
+            each = positive_part(excess + margin)
+            each = ops.where(pair, each, ops.zeros_like(each))
+            costly = ops.sum(ops.cast(each > 0, each.dtype), axis=1)
+            weight = ops.ones_like(total)
+            if count == "triplets":
+                weight = ops.sum(ops.cast(others, each.dtype), axis=1)
+            total = total + weight * ops.sum(each, axis=1)
+            number = number + weight * costly
+        return total, number
+
+    beta = _as_boundary(beta, found.x)
+    given = {"of_anchors": (beta,)} if len(beta.shape) else {"shared": (beta,)}
+    sums = in_blocks(found, of_block, block_size, **given)
+    return ops.cast(per_anchor(found, *sums), found.dtype)
 
 
 def _as_boundary(beta: ArrayLike, like: Tensor) -> Tensor:
+    """A number, or one for each anchor, `(N, 1)`."""
     beta = ops.convert_to_tensor(beta, dtype=like.dtype)  # not by way of float32
     shape = tuple(beta.shape)
     if shape and (
@@ -117,6 +135,7 @@ class MarginLoss(Loss):
     Args:
         margin, count, distance: As for the function.
         beta: The boundary between near and far, a number.
+        block_size: So many anchors at a time, for batches whose pairs do not fit into memory.
         reduction, name, dtype: As for any Keras loss.
     """
 
@@ -129,10 +148,17 @@ class MarginLoss(Loss):
         beta: float = 1.2,
         count: str = "triplets",
         distance: Distance = "euclidean",
+        block_size: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "margin_loss",
         dtype: Any = None,
     ):
-        _require(margin, count, distance)
+        _require(margin, count, distance, block_size)
         super().__init__(reduction, name, dtype)
-        self.settings = {"margin": margin, "beta": beta, "count": count, "distance": distance}
+        self.settings = {
+            "margin": margin,
+            "beta": beta,
+            "count": count,
+            "distance": distance,
+            "block_size": block_size,
+        }

@@ -6,12 +6,21 @@ from keras import ops
 
 from portable_losses._inputs import require_above
 from portable_losses._numerics import log1p_sum_exp
-from portable_losses._pairwise import cosine, masks, pairs
+from portable_losses._pairwise import (
+    Pairs,
+    dot,
+    in_blocks,
+    masks,
+    pairs,
+    require_block_size,
+    with_units,
+)
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
 
 
-def _require(alpha: float, beta: float) -> None:
+def _require(alpha: float, beta: float, block_size: int | None) -> None:
+    require_block_size(block_size)
     require_above("alpha", alpha, 0)
     require_above("beta", beta, 0)
 
@@ -24,6 +33,7 @@ def multi_similarity(
     alpha: float = 2.0,
     beta: float = 50.0,
     base: float = 0.5,
+    block_size: int | None = None,
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
@@ -42,6 +52,8 @@ def multi_similarity(
         y_pred: Embeddings, shape `(N, d)`; normalised here.
         alpha, beta: The paper's $\alpha$ and $\beta$, for pairs of one class and of two.
         base: The paper's $\lambda$.
+        block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
+            computes each block again. None: all at once.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
@@ -67,12 +79,16 @@ def multi_similarity(
         >>> [round(float(value), 4) for value in values]
         [0.3133, 0.3133, 0.2757]
     """
-    _require(alpha, beta)
-    found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
-    positive, negative = masks(found)
-    above = cosine(found.x, found.ref_x) - base
-    values = log1p_sum_exp(-alpha * above, positive) / alpha
-    values = values + log1p_sum_exp(beta * above, negative) / beta
+    _require(alpha, beta, block_size)
+    found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
+
+    def of_block(block: Pairs) -> tuple[Tensor]:
+        positive, negative = masks(block)
+        above = dot(block.x, block.ref_x) - base
+        of_positives = log1p_sum_exp(-alpha * above, positive) / alpha
+        return (of_positives + log1p_sum_exp(beta * above, negative) / beta,)
+
+    (values,) = in_blocks(found, of_block, block_size)
     return ops.cast(ops.where(found.counted, values, ops.zeros_like(values)), found.dtype)
 
 
@@ -82,6 +98,7 @@ class MultiSimilarity(Loss):
 
     Args:
         alpha, beta, base: As for the function.
+        block_size: So many anchors at a time, for batches whose pairs do not fit into memory.
         reduction, name, dtype: As for any Keras loss.
     """
 
@@ -93,10 +110,11 @@ class MultiSimilarity(Loss):
         alpha: float = 2.0,
         beta: float = 50.0,
         base: float = 0.5,
+        block_size: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "multi_similarity",
         dtype: Any = None,
     ):
-        _require(alpha, beta)
+        _require(alpha, beta, block_size)
         super().__init__(reduction, name, dtype)
-        self.settings = {"alpha": alpha, "beta": beta, "base": base}
+        self.settings = {"alpha": alpha, "beta": beta, "base": base, "block_size": block_size}

@@ -8,7 +8,7 @@ from keras import ops
 
 from portable_losses._distances import dot
 from portable_losses._numerics import divide, log_softmax
-from portable_losses._pairwise import masks, pairs, per_anchor
+from portable_losses._pairwise import masks, pairs, per_anchor, require_block_size
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
 from portable_losses.losses._supcon import softmax_values
@@ -19,6 +19,7 @@ def npairs(
     y_true: ArrayLike,
     y_pred: ArrayLike,
     *,
+    block_size: int | None = None,
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
@@ -42,6 +43,8 @@ def npairs(
     Args:
         y_true: Ids `(N,)` or `(N, 1)`, one-hot `(N, C)`, or a mask of pairs, bool `(N, M)`.
         y_pred: Embeddings, shape `(N, d)`, taken as they come.
+        block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
+            computes each block again. None: all at once.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
@@ -68,8 +71,9 @@ def npairs(
         >>> [round(float(value), 4) for value in values]  # log(1 + e^-2)
         [0.1269, 0.1269]
     """
+    require_block_size(block_size)
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
-    return ops.cast(softmax_values(found), found.dtype)
+    return ops.cast(softmax_values(found, block_size=block_size), found.dtype)
 
 
 @register
@@ -77,6 +81,7 @@ class NPairs(Loss):
     """Multi-class N-pair loss of the batch; see `npairs` for the formula and the paper.
 
     Args:
+        block_size: So many anchors at a time, for batches whose pairs do not fit into memory.
         reduction, name, dtype: As for any Keras loss.
     """
 
@@ -85,11 +90,14 @@ class NPairs(Loss):
 
     def __init__(
         self,
+        block_size: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "npairs",
         dtype: Any = None,
     ):
+        require_block_size(block_size)
         super().__init__(reduction, name, dtype)
+        self.settings = {"block_size": block_size}
 
 
 @register

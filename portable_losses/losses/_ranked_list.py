@@ -7,7 +7,7 @@ from keras import ops
 from portable_losses._distances import DISTANCES, Distance, require_distance
 from portable_losses._inputs import require_at_least, require_within
 from portable_losses._numerics import log_softmax
-from portable_losses._pairwise import masks, pairs
+from portable_losses._pairwise import Pairs, in_blocks, masks, pairs, require_block_size
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
 
@@ -19,7 +19,9 @@ def _require(
     positive_temperature: float,
     negative_temperature: float,
     distance: Distance,
+    block_size: int | None,
 ) -> None:
+    require_block_size(block_size)
     require_at_least("margin", margin, 0)
     require_at_least("alpha", alpha, margin)
     require_within("imbalance", imbalance, 0, 1)
@@ -40,6 +42,7 @@ def ranked_list(
     negative_temperature: float = 10.0,
     constant_weights: bool = True,
     distance: Distance = "euclidean",
+    block_size: int | None = None,
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
@@ -67,6 +70,8 @@ def ranked_list(
             they weigh the gradients of pairs; or one does.
         distance: `"euclidean"` (the paper's), `"squared_euclidean"`, `"manhattan"`, `"cosine"`
             (1 − the cosine), `"snr"`, or a number $p \ge 1$ for the $L_p$ distance.
+        block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
+            computes each block again. None: all at once.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
@@ -93,22 +98,28 @@ def ranked_list(
         >>> [round(float(value), 4) for value in values]  # (1 - 0.8) / 2, that + (1.2 - 0.5) / 2
         [0.1, 0.45, 0.35]
     """
-    _require(margin, alpha, imbalance, positive_temperature, negative_temperature, distance)
+    temperatures = positive_temperature, negative_temperature
+    _require(margin, alpha, imbalance, *temperatures, distance, block_size)
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
-    positive, negative = masks(found)
-    distances = DISTANCES[distance](found.x, found.ref_x)
-    values = ops.zeros_like(distances[:, 0])
-    for share, pair, excess, temperature in (
-        (1 - imbalance, positive, distances - (alpha - margin), positive_temperature),
-        (imbalance, negative, alpha - distances, negative_temperature),
-    ):
-        costs = ops.logical_and(pair, excess > 0)
-        zeros = ops.zeros_like(excess)
-        weights = log_softmax(temperature * excess, axis=1, mask=costs)
-        weights = ops.where(costs, ops.exp(weights), zeros)
-        if constant_weights:
-            weights = ops.stop_gradient(weights)
-        values = values + share * ops.sum(weights * ops.where(costs, excess, zeros), axis=1)
+
+    def of_block(block: Pairs) -> tuple[Tensor]:
+        positive, negative = masks(block)
+        distances = DISTANCES[distance](block.x, block.ref_x)
+        values = ops.zeros_like(distances[:, 0])
+        for share, pair, excess, temperature in (
+            (1 - imbalance, positive, distances - (alpha - margin), positive_temperature),
+            (imbalance, negative, alpha - distances, negative_temperature),
+        ):
+            costs = ops.logical_and(pair, excess > 0)
+            zeros = ops.zeros_like(excess)
+            weights = log_softmax(temperature * excess, axis=1, mask=costs)
+            weights = ops.where(costs, ops.exp(weights), zeros)
+            if constant_weights:
+                weights = ops.stop_gradient(weights)
+            values = values + share * ops.sum(weights * ops.where(costs, excess, zeros), axis=1)
+        return (values,)
+
+    (values,) = in_blocks(found, of_block, block_size)
     return ops.cast(ops.where(found.counted, values, ops.zeros_like(values)), found.dtype)
 
 
@@ -119,6 +130,7 @@ class RankedList(Loss):
     Args:
         margin, alpha, imbalance, distance: As for the function.
         positive_temperature, negative_temperature, constant_weights: As for the function.
+        block_size: So many anchors at a time, for batches whose pairs do not fit into memory.
         reduction, name, dtype: As for any Keras loss.
     """
 
@@ -134,11 +146,13 @@ class RankedList(Loss):
         negative_temperature: float = 10.0,
         constant_weights: bool = True,
         distance: Distance = "euclidean",
+        block_size: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "ranked_list",
         dtype: Any = None,
     ):
-        _require(margin, alpha, imbalance, positive_temperature, negative_temperature, distance)
+        temperatures = positive_temperature, negative_temperature
+        _require(margin, alpha, imbalance, *temperatures, distance, block_size)
         super().__init__(reduction, name, dtype)
         self.settings = {
             "margin": margin,
@@ -148,4 +162,5 @@ class RankedList(Loss):
             "negative_temperature": negative_temperature,
             "constant_weights": constant_weights,
             "distance": distance,
+            "block_size": block_size,
         }

@@ -5,20 +5,32 @@ from typing import Any
 from keras import ops
 
 from portable_losses._inputs import require_above
-from portable_losses._numerics import absolute, log1p_sum_exp
-from portable_losses._pairwise import Pairs, views, with_units
+from portable_losses._numerics import absolute, log1p_sum_exp, log_sum_exp
+from portable_losses._pairwise import Pairs, in_blocks, require_block_size, views, with_units
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
 
 
-def _ranked(found: Pairs, similarities: Tensor, scale: float) -> Tensor:
+def _require(scale: float, block_size: int | None) -> None:
+    require_block_size(block_size)
+    require_above("scale", scale, 0)
+
+
+def _ranked(found: Pairs, similarities: Tensor, scale: float, block_size: int | None) -> Tensor:
     """log(1 + Σ exp(scale · (s_i − s_j))) over pairs i and j of which j has the larger score; for
     each pair that counts, and 0 for others."""
-    differences = scale * (ops.expand_dims(similarities, 1) - ops.expand_dims(similarities, 0))
-    wrong = ops.expand_dims(found.ids, 1) < ops.expand_dims(found.ids, 0)
-    both = ops.logical_and(ops.expand_dims(found.counted, 1), ops.expand_dims(found.counted, 0))
-    wrong = ops.logical_and(wrong, both)
-    total = log1p_sum_exp(ops.reshape(differences, (1, -1)), ops.reshape(wrong, (1, -1)))
+
+    def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
+        wrong = ops.expand_dims(block.ids, 1) < ops.expand_dims(block.ref_ids, 0)
+        wrong = ops.logical_and(wrong, block.exists)
+        wrong = ops.logical_and(wrong, ops.expand_dims(block.counted, 1))
+        differences = scale * (block.x - ops.transpose(block.ref_x))
+        there = ops.cast(ops.any(wrong, axis=1), differences.dtype)
+        return log_sum_exp(differences, wrong, axis=1), there
+
+    column = ops.expand_dims(similarities, 1)
+    sums, there = in_blocks(found._replace(x=column, ref_x=column), of_block, block_size)
+    total = log1p_sum_exp(ops.reshape(sums, (1, -1)), ops.reshape(there > 0, (1, -1)))
     values = ops.where(found.counted, total, ops.zeros_like(similarities))
     return ops.cast(values, found.dtype)
 
@@ -29,6 +41,7 @@ def cosent(
     y_pred: ArrayLike,
     *,
     scale: float = 20.0,
+    block_size: int | None = None,
     mask: ArrayLike | None = None,
 ) -> Tensor:
     r"""CoSENT: cosines of pairs in the order of their scores.
@@ -45,6 +58,8 @@ def cosent(
         y_pred: Both embeddings of each pair, `(N, 2, d)`, or a tuple of two tensors `(N, d)`;
             normalised here.
         scale: $\lambda$.
+        block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
+            computes each block again. None: all at once.
         mask: Which pairs of the batch count, bool `(N,)`.
 
     Returns:
@@ -66,9 +81,9 @@ def cosent(
         >>> [round(float(value), 4) for value in values]  # log(1 + e^(0 - 1))
         [0.3133, 0.3133]
     """
-    require_above("scale", scale, 0)
+    _require(scale, block_size)
     found = with_units(views(y_true, y_pred, mask))
-    return _ranked(found, ops.sum(found.x * found.ref_x, axis=-1), scale)
+    return _ranked(found, ops.sum(found.x * found.ref_x, axis=-1), scale, block_size)
 
 
 @register
@@ -77,6 +92,7 @@ class CoSENT(Loss):
 
     Args:
         scale: As for the function.
+        block_size: So many anchors at a time, for batches whose pairs do not fit into memory.
         reduction, name, dtype: As for any Keras loss.
     """
 
@@ -86,13 +102,14 @@ class CoSENT(Loss):
     def __init__(
         self,
         scale: float = 20.0,
+        block_size: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "cosent",
         dtype: Any = None,
     ):
-        require_above("scale", scale, 0)
+        _require(scale, block_size)
         super().__init__(reduction, name, dtype)
-        self.settings = {"scale": scale}
+        self.settings = {"scale": scale, "block_size": block_size}
 
 
 @register
@@ -101,6 +118,7 @@ def angle(
     y_pred: ArrayLike,
     *,
     scale: float = 20.0,
+    block_size: int | None = None,
     mask: ArrayLike | None = None,
 ) -> Tensor:
     r"""AnglE: `cosent` of a similarity of angles in the complex plane.
@@ -117,6 +135,8 @@ def angle(
         y_pred: Both embeddings of each pair, `(N, 2, d)`, or a tuple of two tensors `(N, d)`;
             normalised here. If $d$ is odd, a zero is appended.
         scale: $\lambda$, the inverse of the paper's $\tau$.
+        block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
+            computes each block again. None: all at once.
         mask: Which pairs of the batch count, bool `(N,)`.
 
     Returns:
@@ -140,7 +160,7 @@ def angle(
         >>> [round(float(value), 4) for value in values]  # |cos -135° + sin -135°| = 1.4142
         [0.9215, 0.9215]
     """
-    require_above("scale", scale, 0)
+    _require(scale, block_size)
     found = with_units(views(y_true, y_pred, mask))
     x, y = found.x, found.ref_x
     if x.shape[1] % 2:
@@ -149,7 +169,7 @@ def angle(
     real, imaginary = y[:, :half], y[:, half:]
     # Re + Im of (a + bi)(c − di) is a (c − d) + b (c + d).
     turned = ops.concatenate([real - imaginary, real + imaginary], axis=1)
-    return _ranked(found, absolute(ops.sum(x * turned, axis=-1)), scale)
+    return _ranked(found, absolute(ops.sum(x * turned, axis=-1)), scale, block_size)
 
 
 @register
@@ -158,6 +178,7 @@ class AnglE(Loss):
 
     Args:
         scale: As for the function.
+        block_size: So many anchors at a time, for batches whose pairs do not fit into memory.
         reduction, name, dtype: As for any Keras loss.
     """
 
@@ -167,10 +188,11 @@ class AnglE(Loss):
     def __init__(
         self,
         scale: float = 20.0,
+        block_size: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "angle",
         dtype: Any = None,
     ):
-        require_above("scale", scale, 0)
+        _require(scale, block_size)
         super().__init__(reduction, name, dtype)
-        self.settings = {"scale": scale}
+        self.settings = {"scale": scale, "block_size": block_size}

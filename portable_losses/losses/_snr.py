@@ -7,13 +7,16 @@ from keras import ops
 from portable_losses._distances import DISTANCES
 from portable_losses._inputs import require_at_least
 from portable_losses._numerics import absolute
-from portable_losses._pairwise import masks, pairs
+from portable_losses._pairwise import Pairs, pairs, require_block_size
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
 from portable_losses.losses._contrastive_labels import values_of_sides
 
 
-def _require(margin: float, positive_margin: float, zero_mean: float) -> None:
+def _require(
+    margin: float, positive_margin: float, zero_mean: float, block_size: int | None
+) -> None:
+    require_block_size(block_size)
     require_at_least("margin", margin, 0)
     require_at_least("positive_margin", positive_margin, 0)
     require_at_least("zero_mean", zero_mean, 0)
@@ -27,6 +30,7 @@ def snr_contrastive(
     margin: float = 1.0,
     positive_margin: float = 0.0,
     zero_mean: float = 0.0,
+    block_size: int | None = None,
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
@@ -52,6 +56,8 @@ def snr_contrastive(
         positive_margin: The distance $m_+$ up to which positives cost nothing.
         zero_mean: The paper's $\lambda$, which draws the mean of each anchor's coordinates to 0:
             the distance does not see it.
+        block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
+            computes each block again. None: all at once.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
@@ -78,11 +84,14 @@ def snr_contrastive(
         >>> [round(float(value), 4) for value in values]
         [2.0625, 1.0781, 1.3333]
     """
-    _require(margin, positive_margin, zero_mean)
+    _require(margin, positive_margin, zero_mean, block_size)
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
-    distances = DISTANCES["snr"](found.x, found.ref_x)
-    excesses = (distances - positive_margin, margin - distances)
-    values = values_of_sides(found, masks(found), excesses, power=1, average="nonzero")
+
+    def excesses(block: Pairs) -> tuple[Tensor, Tensor]:
+        distances = DISTANCES["snr"](block.x, block.ref_x)
+        return distances - positive_margin, margin - distances
+
+    values = values_of_sides(found, excesses, block_size, power=1, average="nonzero")
     if zero_mean:
         values = values + zero_mean * absolute(ops.sum(found.x, axis=1))
     return ops.cast(values, found.dtype)
@@ -94,6 +103,7 @@ class SNRContrastive(Loss):
 
     Args:
         margin, positive_margin, zero_mean: As for the function.
+        block_size: So many anchors at a time, for batches whose pairs do not fit into memory.
         reduction, name, dtype: As for any Keras loss.
     """
 
@@ -105,14 +115,16 @@ class SNRContrastive(Loss):
         margin: float = 1.0,
         positive_margin: float = 0.0,
         zero_mean: float = 0.0,
+        block_size: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "snr_contrastive",
         dtype: Any = None,
     ):
-        _require(margin, positive_margin, zero_mean)
+        _require(margin, positive_margin, zero_mean, block_size)
         super().__init__(reduction, name, dtype)
         self.settings = {
             "margin": margin,
             "positive_margin": positive_margin,
             "zero_mean": zero_mean,
+            "block_size": block_size,
         }

@@ -6,15 +6,20 @@ from keras import ops
 
 from portable_losses._distances import dot
 from portable_losses._inputs import require_at_least, require_within
-from portable_losses._pairwise import masks, pairs, with_units
+from portable_losses._pairwise import Pairs, pairs, require_block_size, with_units
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
 from portable_losses.losses._contrastive_labels import values_of_sides
 
 
 def _require(
-    positive_margin: float, negative_margin: float, positive_weight: float, negative_weight: float
+    positive_margin: float,
+    negative_margin: float,
+    positive_weight: float,
+    negative_weight: float,
+    block_size: int | None,
 ) -> None:
+    require_block_size(block_size)
     require_within("positive_margin", positive_margin, -1, 1)
     require_within("negative_margin", negative_margin, -1, 1)
     require_at_least("positive_weight", positive_weight, 0)
@@ -30,6 +35,7 @@ def threshold_consistent_margin(
     negative_margin: float = 0.5,
     positive_weight: float = 1.0,
     negative_weight: float = 1.0,
+    block_size: int | None = None,
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
@@ -51,6 +57,8 @@ def threshold_consistent_margin(
         positive_margin: The cosine $m_+$ from which on positives cost nothing.
         negative_margin: The cosine $m_-$ up to which negatives cost nothing.
         positive_weight, negative_weight: The paper's $\lambda_+$ and $\lambda_-$.
+        block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
+            computes each block again. None: all at once.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
@@ -78,13 +86,17 @@ def threshold_consistent_margin(
         >>> [round(float(value), 4) for value in values]
         [0.675, 0.795, 0.57]
     """
-    _require(positive_margin, negative_margin, positive_weight, negative_weight)
+    _require(positive_margin, negative_margin, positive_weight, negative_weight, block_size)
     found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
-    s = dot(found.x, found.ref_x)
+
+    def excesses(block: Pairs) -> tuple[Tensor, Tensor]:
+        s = dot(block.x, block.ref_x)
+        return positive_margin - s, s - negative_margin
+
     values = values_of_sides(
         found,
-        masks(found),
-        (positive_margin - s, s - negative_margin),
+        excesses,
+        block_size,
         power=1,
         average="nonzero",
         weights=(positive_weight, negative_weight),
@@ -98,6 +110,7 @@ class ThresholdConsistentMargin(Loss):
 
     Args:
         positive_margin, negative_margin, positive_weight, negative_weight: As for the function.
+        block_size: So many anchors at a time, for batches whose pairs do not fit into memory.
         reduction, name, dtype: As for any Keras loss.
     """
 
@@ -110,15 +123,17 @@ class ThresholdConsistentMargin(Loss):
         negative_margin: float = 0.5,
         positive_weight: float = 1.0,
         negative_weight: float = 1.0,
+        block_size: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "threshold_consistent_margin",
         dtype: Any = None,
     ):
-        _require(positive_margin, negative_margin, positive_weight, negative_weight)
+        _require(positive_margin, negative_margin, positive_weight, negative_weight, block_size)
         super().__init__(reduction, name, dtype)
         self.settings = {
             "positive_margin": positive_margin,
             "negative_margin": negative_margin,
             "positive_weight": positive_weight,
             "negative_weight": negative_weight,
+            "block_size": block_size,
         }

@@ -17,16 +17,19 @@ from portable_losses._numerics import masked_mean, positive_part
 from portable_losses._pairwise import (
     DISTANCES,
     Pairs,
+    in_blocks,
     masks,
     pairs,
     per_anchor,
+    require_block_size,
     require_distance,
 )
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
 
 
-def _require(margin: float, distance: Distance) -> None:
+def _require(margin: float, distance: Distance, block_size: int | None) -> None:
+    require_block_size(block_size)
     require_at_least("margin", margin, 0)
     require_distance(distance)
 
@@ -39,10 +42,6 @@ def _count(mask: Tensor, dtype: Any) -> Tensor:
     return ops.sum(ops.cast(mask, dtype), axis=1)
 
 
-def _averaged(found: Pairs, total: Tensor, count: Tensor) -> Tensor:
-    return ops.cast(per_anchor(found, total, count), found.dtype)
-
-
 # Semi-hard ----------------------------------------------------------------------------------
 
 
@@ -53,6 +52,7 @@ def triplet_semi_hard(
     *,
     margin: float = 1.0,
     distance: Distance = "euclidean",
+    block_size: int | None = None,
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
@@ -77,6 +77,8 @@ def triplet_semi_hard(
         margin: The paper's $\alpha$, here $m$.
         distance: `"euclidean"`, `"squared_euclidean"` (the paper's), `"manhattan"`, `"cosine"`
             (1 − the cosine), `"snr"`, or a number $p \ge 1$ for the $L_p$ distance.
+        block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
+            computes each block again. None: all at once.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
@@ -104,18 +106,22 @@ def triplet_semi_hard(
         >>> [float(value) for value in values]
         [0.5, 0.0, 2.0, 0.5]
     """
-    _require(margin, distance)
+    _require(margin, distance, block_size)
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
-    positive, negative = masks(found)
-    distances = DISTANCES[distance](found.x, found.ref_x)
-    held = ops.stop_gradient(distances)
-    column, exists = _backend.nearest_above(held, negative, positive)
-    farthest = ops.argmax(ops.where(negative, held, ops.full_like(held, -float("inf"))), axis=1)
-    column = ops.where(exists, column, ops.cast(ops.expand_dims(farthest, 1), column.dtype))
-    gap = distances - ops.take_along_axis(distances, column, axis=1)
-    usable = ops.logical_and(positive, _any(negative))
-    each = ops.where(usable, positive_part(gap + margin), ops.zeros_like(gap))
-    return _averaged(found, ops.sum(each, axis=1), _count(usable, gap.dtype))
+
+    def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
+        positive, negative = masks(block)
+        distances = DISTANCES[distance](block.x, block.ref_x)
+        held = ops.stop_gradient(distances)
+        column, exists = _backend.nearest_above(held, negative, positive)
+        farthest = ops.argmax(ops.where(negative, held, ops.full_like(held, -float("inf"))), axis=1)
+        column = ops.where(exists, column, ops.cast(ops.expand_dims(farthest, 1), column.dtype))
+        gap = distances - ops.take_along_axis(distances, column, axis=1)
+        usable = ops.logical_and(positive, _any(negative))
+        each = ops.where(usable, positive_part(gap + margin), ops.zeros_like(gap))
+        return ops.sum(each, axis=1), _count(usable, gap.dtype)
+
+    return ops.cast(per_anchor(found, *in_blocks(found, of_block, block_size)), found.dtype)
 
 
 @register
@@ -125,6 +131,7 @@ class TripletSemiHard(Loss):
     Args:
         margin: How much nearer than the negative the positive should be.
         distance: As for the function.
+        block_size: So many anchors at a time, for batches whose pairs do not fit into memory.
         reduction, name, dtype: As for any Keras loss.
     """
 
@@ -135,13 +142,14 @@ class TripletSemiHard(Loss):
         self,
         margin: float = 1.0,
         distance: Distance = "euclidean",
+        block_size: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "triplet_semi_hard",
         dtype: Any = None,
     ):
-        _require(margin, distance)
+        _require(margin, distance, block_size)
         super().__init__(reduction, name, dtype)
-        self.settings = {"margin": margin, "distance": distance}
+        self.settings = {"margin": margin, "distance": distance, "block_size": block_size}
 
 
 # Hard ---------------------------------------------------------------------------------------
@@ -158,6 +166,7 @@ def triplet_hard(
     soft: bool = False,
     distance: Distance = "euclidean",
     singletons: str = "ignore",
+    block_size: int | None = None,
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
@@ -183,6 +192,8 @@ def triplet_hard(
         singletons: What an anchor without a positive does. `"ignore"`: nothing. `"push"`: it is
             pushed off its nearest negative, as if it had a positive at distance 0, and counts in
             the mean.
+        block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
+            computes each block again. None: all at once.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
@@ -211,18 +222,21 @@ def triplet_hard(
         >>> [float(value) for value in values]
         [0.5, 1.5, 3.0, 0.5]
     """
-    _require(margin, distance)
+    _require(margin, distance, block_size)
     require_choice("singletons", singletons, SINGLETONS)
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
-    positive, negative = masks(found)
-    distances = DISTANCES[distance](found.x, found.ref_x)
-    gap = largest(distances, positive) + largest(-distances, negative)
-    each = ops.softplus(gap) if soft else positive_part(gap + margin)
-    usable = ops.any(negative, axis=1)
-    if singletons == "ignore":
-        usable = ops.logical_and(usable, ops.any(positive, axis=1))
-    each = ops.where(usable, each, ops.zeros_like(each))
-    return _averaged(found, each, usable)
+
+    def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
+        positive, negative = masks(block)
+        distances = DISTANCES[distance](block.x, block.ref_x)
+        gap = largest(distances, positive) + largest(-distances, negative)
+        each = ops.softplus(gap) if soft else positive_part(gap + margin)
+        usable = ops.any(negative, axis=1)
+        if singletons == "ignore":
+            usable = ops.logical_and(usable, ops.any(positive, axis=1))
+        return ops.where(usable, each, ops.zeros_like(each)), ops.cast(usable, each.dtype)
+
+    return ops.cast(per_anchor(found, *in_blocks(found, of_block, block_size)), found.dtype)
 
 
 def largest(x: Tensor, mask: Tensor) -> Tensor:
@@ -246,6 +260,7 @@ class TripletHard(Loss):
 
     Args:
         margin, soft, distance, singletons: As for the function.
+        block_size: So many anchors at a time, for batches whose pairs do not fit into memory.
         reduction, name, dtype: As for any Keras loss.
     """
 
@@ -258,11 +273,12 @@ class TripletHard(Loss):
         soft: bool = False,
         distance: Distance = "euclidean",
         singletons: str = "ignore",
+        block_size: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "triplet_hard",
         dtype: Any = None,
     ):
-        _require(margin, distance)
+        _require(margin, distance, block_size)
         require_choice("singletons", singletons, SINGLETONS)
         super().__init__(reduction, name, dtype)
         self.settings = {
@@ -270,6 +286,7 @@ class TripletHard(Loss):
             "soft": soft,
             "distance": distance,
             "singletons": singletons,
+            "block_size": block_size,
         }
 
 
@@ -279,8 +296,10 @@ TRIPLETS = ("all", "hard", "semi_hard")
 AVERAGES = ("nonzero", "all")
 
 
-def _require_all(margin: float, triplets: str, average: str, distance: Distance) -> None:
-    _require(margin, distance)
+def _require_all(
+    margin: float, triplets: str, average: str, distance: Distance, block_size: int | None
+) -> None:
+    _require(margin, distance, block_size)
     require_choice("triplets", triplets, TRIPLETS)
     require_choice("average", average, AVERAGES)
 
@@ -294,6 +313,7 @@ def triplet_batch_all(
     triplets: str = "all",
     average: str = "nonzero",
     distance: Distance = "euclidean",
+    block_size: int | None = None,
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
@@ -316,6 +336,8 @@ def triplet_batch_all(
             (`"all"`, with all triplets of the batch).
         distance: `"euclidean"` (the paper's), `"squared_euclidean"`, `"manhattan"`, `"cosine"`
             (1 − the cosine), `"snr"`, or a number $p \ge 1$ for the $L_p$ distance.
+        block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
+            computes each block again. None: all at once.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
@@ -342,20 +364,25 @@ def triplet_batch_all(
         >>> [round(float(value), 4) for value in values]  # 5 of 8 triplets cost something
         [0.4, 1.2, 4.0, 0.4]
     """
-    _require_all(margin, triplets, average, distance)
+    _require_all(margin, triplets, average, distance, block_size)
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
-    positive, negative = masks(found)
-    distances = DISTANCES[distance](found.x, found.ref_x)
-    partners, rivals = _partners(ops.stop_gradient(distances), positive, negative, margin, triplets)
-    partners, rivals = (ops.cast(number, distances.dtype) for number in (partners, rivals))
-    zeros = ops.zeros_like(distances)
-    total = ops.where(positive, partners * (distances + margin), zeros)
-    total = total - ops.where(negative, rivals * distances, zeros)
-    if average == "nonzero":
-        count = ops.sum(ops.where(positive, partners, zeros), axis=1)
-    else:
-        count = _count(positive, zeros.dtype) * _count(negative, zeros.dtype)
-    return _averaged(found, ops.sum(total, axis=1), count)
+
+    def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
+        positive, negative = masks(block)
+        distances = DISTANCES[distance](block.x, block.ref_x)
+        held = ops.stop_gradient(distances)
+        partners, rivals = _partners(held, positive, negative, margin, triplets)
+        partners, rivals = (ops.cast(number, distances.dtype) for number in (partners, rivals))
+        zeros = ops.zeros_like(distances)
+        total = ops.where(positive, partners * (distances + margin), zeros)
+        total = total - ops.where(negative, rivals * distances, zeros)
+        if average == "nonzero":
+            count = ops.sum(ops.where(positive, partners, zeros), axis=1)
+        else:
+            count = _count(positive, zeros.dtype) * _count(negative, zeros.dtype)
+        return ops.sum(total, axis=1), count
+
+    return ops.cast(per_anchor(found, *in_blocks(found, of_block, block_size)), found.dtype)
 
 
 def _partners(
@@ -392,6 +419,7 @@ class TripletBatchAll(Loss):
 
     Args:
         margin, triplets, average, distance: As for the function.
+        block_size: So many anchors at a time, for batches whose pairs do not fit into memory.
         reduction, name, dtype: As for any Keras loss.
     """
 
@@ -404,15 +432,17 @@ class TripletBatchAll(Loss):
         triplets: str = "all",
         average: str = "nonzero",
         distance: Distance = "euclidean",
+        block_size: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "triplet_batch_all",
         dtype: Any = None,
     ):
-        _require_all(margin, triplets, average, distance)
+        _require_all(margin, triplets, average, distance, block_size)
         super().__init__(reduction, name, dtype)
         self.settings = {
             "margin": margin,
             "triplets": triplets,
             "average": average,
             "distance": distance,
+            "block_size": block_size,
         }

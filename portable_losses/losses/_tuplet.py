@@ -8,7 +8,15 @@ from keras import ops
 from portable_losses._distances import dot, euclidean
 from portable_losses._inputs import require_at_least
 from portable_losses._numerics import divide, log_sum_exp
-from portable_losses._pairwise import Pairs, masks, pairs, per_anchor, with_units
+from portable_losses._pairwise import (
+    Pairs,
+    in_blocks,
+    masks,
+    pairs,
+    per_anchor,
+    require_block_size,
+    with_units,
+)
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._angles import require_margin
 from portable_losses.losses._base import Loss, register
@@ -22,6 +30,7 @@ def tuplet_margin(
     *,
     margin: float = 0.1,
     scale: float = 64.0,
+    block_size: int | None = None,
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
@@ -42,6 +51,8 @@ def tuplet_margin(
         y_pred: Embeddings, shape `(N, d)`; normalised here.
         margin: The paper's $\beta$ in radians.
         scale: The paper's $s$.
+        block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
+            computes each block again. None: all at once.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
@@ -67,15 +78,19 @@ def tuplet_margin(
         [0.7725, 0.7725, 0.0]
     """
     require_margin(margin, scale)
+    require_block_size(block_size)
     found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
-    positive, negative = masks(found)
-    s = dot(found.x, found.ref_x)
-    near = s * math.cos(margin) + _sines(found) * math.sin(margin)
-    away = log_sum_exp(scale * s, negative, axis=1, keepdims=True)
-    costs = ops.logical_and(positive, ops.any(negative, axis=1, keepdims=True))
-    each = ops.where(costs, ops.softplus(away - scale * near), ops.zeros_like(s))
-    count = ops.sum(ops.cast(positive, each.dtype), axis=1)
-    return ops.cast(per_anchor(found, ops.sum(each, axis=1), count), found.dtype)
+
+    def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
+        positive, negative = masks(block)
+        s = dot(block.x, block.ref_x)
+        near = s * math.cos(margin) + _sines(block) * math.sin(margin)
+        away = log_sum_exp(scale * s, negative, axis=1, keepdims=True)
+        costs = ops.logical_and(positive, ops.any(negative, axis=1, keepdims=True))
+        each = ops.where(costs, ops.softplus(away - scale * near), ops.zeros_like(s))
+        return ops.sum(each, axis=1), ops.sum(ops.cast(positive, each.dtype), axis=1)
+
+    return ops.cast(per_anchor(found, *in_blocks(found, of_block, block_size)), found.dtype)
 
 
 def _sines(found: Pairs) -> Tensor:
@@ -95,6 +110,7 @@ class TupletMargin(Loss):
 
     Args:
         margin, scale: As for the function.
+        block_size: So many anchors at a time, for batches whose pairs do not fit into memory.
         reduction, name, dtype: As for any Keras loss.
     """
 
@@ -105,16 +121,19 @@ class TupletMargin(Loss):
         self,
         margin: float = 0.1,
         scale: float = 64.0,
+        block_size: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "tuplet_margin",
         dtype: Any = None,
     ):
         require_margin(margin, scale)
+        require_block_size(block_size)
         super().__init__(reduction, name, dtype)
-        self.settings = {"margin": margin, "scale": scale}
+        self.settings = {"margin": margin, "scale": scale, "block_size": block_size}
 
 
-def _require(positive_epsilon: float, negative_epsilon: float) -> None:
+def _require(positive_epsilon: float, negative_epsilon: float, block_size: int | None) -> None:
+    require_block_size(block_size)
     require_at_least("positive_epsilon", positive_epsilon, 0)
     require_at_least("negative_epsilon", negative_epsilon, 0)
 
@@ -126,6 +145,7 @@ def intra_pair_variance(
     *,
     positive_epsilon: float = 0.01,
     negative_epsilon: float = 0.01,
+    block_size: int | None = None,
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
@@ -147,6 +167,8 @@ def intra_pair_variance(
         y_pred: Embeddings, shape `(N, d)`; normalised here.
         positive_epsilon, negative_epsilon: The paper's $\epsilon$ for
             pairs of one class and of two.
+        block_size: So many anchors at a time, and no more than their pairs in memory; the gradient
+            computes each block again. None: all at once.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
@@ -170,22 +192,28 @@ def intra_pair_variance(
         >>> [round(float(value), 4) for value in values]
         [0.4385, 0.0726, 0.0726, 0.2933]
     """
-    _require(positive_epsilon, negative_epsilon)
+    _require(positive_epsilon, negative_epsilon, block_size)
     found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
-    positive, negative = (
-        ops.logical_and(pair, ops.expand_dims(found.counted, 1)) for pair in masks(found)
-    )
-    s = dot(found.x, found.ref_x)
-    excesses = (
-        (1 - positive_epsilon) * _mean_of(s, positive) - s,
-        s - (1 + negative_epsilon) * _mean_of(s, negative),
-    )
-    return ops.cast(values_of_sides(found, (positive, negative), excesses), found.dtype)
 
+    once = dot(found.x, found.ref_x) if block_size is None else None
 
-def _mean_of(x: Tensor, mask: Tensor) -> Tensor:
-    total = ops.sum(ops.where(mask, x, ops.zeros_like(x)))
-    return divide(total, ops.sum(ops.cast(mask, x.dtype)))
+    def cosines(block: Pairs) -> Tensor:
+        return dot(block.x, block.ref_x) if once is None else once
+
+    def sums(block: Pairs) -> tuple[Tensor, ...]:
+        s, columns = cosines(block), []
+        for pair in masks(block):
+            there = ops.logical_and(pair, ops.expand_dims(block.counted, 1))
+            columns += [ops.where(there, s, ops.zeros_like(s)), ops.cast(there, s.dtype)]
+        return tuple(ops.sum(column, axis=1) for column in columns)
+
+    def excesses(block: Pairs, of_positives: Tensor, of_negatives: Tensor) -> tuple[Tensor, Tensor]:
+        s = cosines(block)
+        return (1 - positive_epsilon) * of_positives - s, s - (1 + negative_epsilon) * of_negatives
+
+    total, count, of_negatives, number = map(ops.sum, in_blocks(found, sums, block_size))
+    means = divide(total, count), divide(of_negatives, number)
+    return ops.cast(values_of_sides(found, excesses, block_size, means), found.dtype)
 
 
 @register
@@ -194,6 +222,7 @@ class IntraPairVariance(Loss):
 
     Args:
         positive_epsilon, negative_epsilon: As for the function.
+        block_size: So many anchors at a time, for batches whose pairs do not fit into memory.
         reduction, name, dtype: As for any Keras loss.
     """
 
@@ -204,13 +233,15 @@ class IntraPairVariance(Loss):
         self,
         positive_epsilon: float = 0.01,
         negative_epsilon: float = 0.01,
+        block_size: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "intra_pair_variance",
         dtype: Any = None,
     ):
-        _require(positive_epsilon, negative_epsilon)
+        _require(positive_epsilon, negative_epsilon, block_size)
         super().__init__(reduction, name, dtype)
         self.settings = {
             "positive_epsilon": positive_epsilon,
             "negative_epsilon": negative_epsilon,
+            "block_size": block_size,
         }

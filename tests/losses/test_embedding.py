@@ -38,6 +38,7 @@ every_embedding_loss = pytest.mark.parametrize(
     ids=lambda function: function.__name__,
 )
 VIEWS = {losses.simclr, losses.clip, losses.siglip, losses.in_batch_negatives}
+VIEWS |= {losses.cosent, losses.angle}
 in_blocks = pytest.mark.parametrize(
     "function",
     [function_of(cls) for cls in CLASSES if "block_size" in TAKES[cls]],
@@ -144,6 +145,50 @@ def test_blocks_of_anchors_give_the_same(function, batch, rng):
     assert_same(found, expected, function)
 
 
+def special(block_size):
+    """The sum of losses of which something is special in blocks: an own loop, a number for each
+    anchor, figures of the whole batch, references as anchors, two directions."""
+    y = ops.convert_to_tensor(np.array([0, 1, 0, 2, 1, 0], "int32"))
+    beta = ops.convert_to_tensor(np.linspace(0.5, 1.5, N).astype("float32"))
+    several = {
+        losses.triplet_semi_hard: {},
+        losses.triplet_batch_all: {"distance": "manhattan"},
+        losses.margin_loss: {"beta": beta},
+        losses.intra_pair_variance: {},
+        losses.lifted_structure: {"distance": "snr"},
+        losses.clip: {},
+    }
+
+    def total(x):
+        found = 0.0
+        for function, settings in several.items():
+            given = (x, ops.flip(x, axis=0)) if function in VIEWS else x
+            found = found + ops.sum(function(y, given, block_size=block_size, **settings))
+        return found
+
+    return total
+
+
+def test_blocks_compile(batch):
+    """In one graph, and by XLA; with the gradient."""
+    found = autodiff.compiled_gradient(special(4), batch[1])
+    expected = autodiff.gradient(special(None), batch[1])
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_blocks_have_a_second_derivative(batch):
+    found, expected = (autodiff.gradient_of_slope(special(b), batch[1]) for b in (4, None))
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * np.max(np.abs(expected)))
+
+
+@in_blocks
+def test_block_sizes_are_checked(function, batch):
+    y, x = batch
+    given = np.stack([x, x], axis=1) if function in VIEWS else x
+    with pytest.raises(ValueError, match="`block_size` must be a positive integer"):
+        function(y, given, block_size=0)
+
+
 @pytest.mark.parametrize(
     "cls",
     [losses.SupCon, losses.NTXent, losses.TripletHard, losses.ContrastiveLabels, losses.Circle],
@@ -207,7 +252,7 @@ def test_memory(rng):
         assert autodiff.bytes_for_gradient(cls(), y, x) < 40 * pairs
     distance = losses.TripletHard(distance="manhattan")
     assert autodiff.bytes_for_gradient(distance, y, x) < 40 * pairs
-    for cls in (losses.NTXent, losses.SupCon):
+    for cls in (losses.NTXent, losses.SupCon, losses.LiftedStructure, losses.TripletSemiHard):
         assert autodiff.bytes_for_gradient(cls(), y, x) > pairs
         assert autodiff.bytes_for_gradient(cls(block_size=16), y, x) < pairs
 
