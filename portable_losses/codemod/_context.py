@@ -219,8 +219,6 @@ class Context:
 
     def find(self, node: cst.CSTNode, rule: str, message: str, severity: str = NOTE) -> None:
         self.found.append((node, rule, message, severity))
-        if severity != NOTE:
-            self.outcomes[self.definition(node)].add("flagged")
 
     def silent(self, node: cst.CSTNode, rule: str, message: str, severity: str = NOTE) -> None:
         """A finding about a silent change, with what was measured."""

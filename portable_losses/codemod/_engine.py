@@ -12,7 +12,7 @@ import libcst as cst
 from portable_losses.codemod import _imports, tables
 from portable_losses.codemod._context import MODULE, Context
 from portable_losses.codemod._lines import Lines
-from portable_losses.codemod._result import Change, Finding, Result
+from portable_losses.codemod._result import NOTE, Change, Finding, Result
 from portable_losses.codemod._scope import Names
 from portable_losses.codemod._tree import rebuilt
 from portable_losses.codemod.rules import IMPORTS, RULES
@@ -125,9 +125,10 @@ def _apply(ctx: Context, lines: Lines) -> str:
 
 def _status(ctx: Context) -> dict[str, str]:
     names = [ctx.definition(n) for n in (*ctx.all(cst.FunctionDef), *ctx.all(cst.ClassDef))]
+    flagged = {ctx.definition(node) for node, *_, severity in ctx.found if severity != NOTE}
     found = {}
     for name in dict.fromkeys([*names, MODULE]):
-        outcomes = ctx.outcomes.get(name, set())
+        outcomes = ctx.outcomes.get(name, set()) | ({"flagged"} if name in flagged else set())
         word = next((w for w in OUTCOMES if w in outcomes), "unchanged")
         if name != MODULE or word != "unchanged":
             found[name] = word

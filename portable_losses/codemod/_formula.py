@@ -12,6 +12,10 @@ from portable_losses.codemod._context import Context
 
 Formula = tuple[Any, ...]
 _OPERATORS = {cst.Add: "+", cst.Subtract: "-", cst.Multiply: "*", cst.Divide: "/", cst.Power: "**"}
+_IN_PLACE = {
+    cst.AddAssign: "+", cst.SubtractAssign: "-", cst.MultiplyAssign: "*", cst.DivideAssign: "/",
+    cst.PowerAssign: "**",
+}  # fmt: skip
 # Functions that are operators.
 _FUNCTIONS = {
     "tf.add": "+", "tf.subtract": "-", "tf.multiply": "*", "tf.divide": "/", "tf.div": "/",
@@ -61,6 +65,10 @@ class Flow:
                 for place, element in enumerate(target.elements):
                     if isinstance(element.value, cst.Name):
                         self.values[element.value.value] = ("item", value, place)
+        elif isinstance(small, cst.AugAssign) and isinstance(small.target, cst.Name):
+            sign = _IN_PLACE.get(type(small.operator), "in place")
+            before = self.formula(small.target)
+            self.values[small.target.value] = (sign, before, self.formula(small.value))
         elif isinstance(small, cst.Return) and small.value is not None:
             parts = small.value.elements if isinstance(small.value, cst.Tuple) else ()
             values = [part.value for part in parts] or [small.value]

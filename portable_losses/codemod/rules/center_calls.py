@@ -67,7 +67,8 @@ def _report(
             f"once `center = {centers.factory}({_settings(centers, given)})`, then `{scale}center("
             f"{labels}, {features}, training=training)`; what updated the centers goes."
         )
-    ctx.find(call, "center_loss", message, CHECK)
+    routed = made is not None and variant.exact
+    ctx.find(call, "center_loss", message, NOTE if routed else CHECK)
 
 
 def _loss_class(

@@ -8,12 +8,15 @@ import libcst as cst
 
 from portable_losses.codemod._context import Context
 from portable_losses.codemod._formula import Flow, Formula, as_code, contains, factors, mentions
-from portable_losses.codemod._result import CHECK
+from portable_losses.codemod._result import CHECK, NOTE
 
 VARIABLES = ("tf.get_variable", "tf.Variable", "K.zeros", "K.variable")
 GATHERS = ("tf.gather", "tf.nn.embedding_lookup", "K.gather")
 MEANS = ("tf.reduce_mean", "K.mean")
 SUMS = ("tf.reduce_sum", "K.sum")
+_TWO = ("number", 2.0)
+_LAST = (("number", 1.0), ("-", ("number", 0.0), ("number", 1.0)))  # of two axes: 1 or -1
+_LAST_AXIS = [((n,), ()) for n in _LAST] + [((), (("axis", n),)) for n in _LAST]
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Variant:
     factor: str = ""
     labels: str = ""  # the arguments of the function that are these
     features: str = ""
+    exact: bool = False  # each part is as the layer has it, so that nobody need look
 
 
 def apply(ctx: Context) -> None:
@@ -68,7 +72,59 @@ def recognise(ctx: Context, function: cst.FunctionDef) -> Variant | None:
         factor,
         labels[0] if len(labels) == 1 else "",
         features[0] if features else "",
+        len(gathered) == len(labels) == 1
+        and bool(features)
+        and _is_exact(ctx, function, flow, update, near, labels[0], features[0]),
     )
+
+
+def _is_exact(
+    ctx: Context,
+    function: cst.FunctionDef,
+    flow: Flow,
+    update: Formula,
+    near: Formula,
+    labels: str,
+    features: str,
+) -> bool:
+    """Whether the update and the loss are those of the layer to the last term, of arguments as
+    they are given, with centers that no optimizer trains."""
+    centers, index, step = update[2][:3]
+    label, feature = ("name", labels), ("name", features)
+    if index != label or near[2:] != ((centers, label), ()):
+        return False
+    if ("trainable", ("name", "False")) not in centers[3]:
+        return False
+    if any(
+        str(ctx.symbol(c.func)).endswith("stop_gradient") for c in ctx.within(function, cst.Call)
+    ):
+        return False
+    differences = (("-", near, feature), ("-", feature, near))
+    up, down = factors(step)
+    counts = ("call", "tf.unique_with_counts", (label,), ())
+    times = ("call", "tf.gather", (("item", counts, 2), ("item", counts, 1)), ())
+    one = ("number", 1.0)
+    if down not in ([], [times], [("+", one, times)], [("+", times, one)]):
+        return False
+    known = {param.name.value for param in function.params.params} | set(ctx.names.top.bindings)
+    rest = [f for f in up if f not in differences]
+    rates = [f[2] if f[:2] == ("-", one) else f for f in rest]
+    sizes = [c[1] for c in [*dict(centers[3]).values(), *centers[2]] if c[0] == "list"]
+    if not all(f[0] == "number" or (f[0] == "name" and f[1] in known) for f in [*rates, *sizes]):
+        return False
+    up, _ = factors(flow.returned[0])
+    cores = [f for f in up if contains(f, near)]
+    squares = [(kind, d, *two) for d in differences for kind, *two in (("square",), ("**", _TWO))]
+    sums = [
+        ("call", symbol, (square, *axis), keywords)
+        for symbol in SUMS
+        for square in squares
+        for axis, keywords in _LAST_AXIS
+    ]
+    wanted = [("call", "tf.nn.l2_loss", (d,), ()) for d in differences]
+    wanted += [("call", symbol, (square,), ()) for symbol in (*SUMS, *MEANS) for square in squares]
+    wanted += [("call", symbol, (rows,), ()) for symbol in MEANS for rows in sums]
+    return len(cores) == 1 and cores[0] in wanted
 
 
 def _rule(step: Formula, near: Formula, added: bool) -> tuple[str | None, str | None]:
@@ -261,9 +317,10 @@ def _report(ctx: Context, function: cst.FunctionDef, variant: Variant) -> None:
     )
     if variant.runs == "never":
         ctx.silent(function, "S13", message, CHECK)
-    else:
-        ctx.find(function, "center_loss", message, CHECK)
-    _factory(ctx, function, variant, settings)
+        _factory(ctx, function, variant, settings)
+        return
+    made = _factory(ctx, function, variant, settings)
+    ctx.find(function, "center_loss", message, NOTE if made and variant.exact else CHECK)
 
 
 def _hint(name: str) -> str:
@@ -278,12 +335,12 @@ def _hint(name: str) -> str:
 
 def _factory(
     ctx: Context, function: cst.FunctionDef, variant: Variant, settings: list[str | None]
-) -> None:
+) -> bool:
     """`make_center_loss(num_classes, alpha)`, beside the function, for a Keras 3 model."""
     new = f"make_{function.name.value.removeprefix('get_')}"
     top = isinstance(ctx.parent(function), cst.Module)
     if ctx.target == "compat" or not top or not ctx.names.is_free(new):
-        return
+        return False
     layer = ctx.need("portable_losses.compat", "CenterLoss", "CenterLoss")
     used = " ".join(str(setting) for setting in settings)
     params = [
@@ -307,3 +364,4 @@ def _factory(
     ctx.edit(function, lambda old: cst.FlattenSentinel([old, made]))
     kept = [p.name.value for p in function.params.params if p.name.value in settings_of(used)]
     ctx.centers[function.name.value] = Centers(function, variant, new, tuple(kept))
+    return True
