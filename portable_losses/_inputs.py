@@ -140,7 +140,8 @@ def _require_class_ids(values: np.ndarray, num_classes: int) -> None:
 
 def poison(values: Tensor, valid: Tensor) -> Tensor:
     """NaN where a traced class id was out of range: no number that could be mistaken for a loss."""
-    return ops.where(valid, values, ops.full_like(values, math.nan))
+    # Not `full_like`, which on PyTorch reads a value that is not there while Keras 3.6 builds.
+    return ops.where(valid, values, math.nan)
 
 
 # Settings -----------------------------------------------------------------------------------

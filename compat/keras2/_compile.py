@@ -8,7 +8,7 @@ import keras
 
 from . import _stateful, losses, metrics, optimizers
 from ._shapes import as_compiled
-from .layers import AddsMetrics, count_reported
+from .layers import AddsMetrics, count_reported, told
 
 # Keras chooses the metric of these by the shapes of targets and predictions.
 CHOSEN = ("accuracy", "acc", "crossentropy", "ce")
@@ -87,6 +87,7 @@ class OldTraining(AddsMetrics):
     Of which mypy knows nothing here: hence each `type: ignore`."""
 
     loss_layers: Sequence[Any] = ()  # the losses of `compile` that hold state
+    builds: bool = False  # Keras is building: no step is taken
 
     @property
     def variables(self) -> list[Any]:
@@ -157,6 +158,18 @@ class OldTraining(AddsMetrics):
         if getattr(self, "built", False):
             self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
 
+    def _symbolic_build(self, *args: Any, **kwargs: Any) -> None:
+        self.__dict__["builds"] = True
+        try:
+            super()._symbolic_build(*args, **kwargs)  # type: ignore[misc]
+        finally:
+            self.__dict__["builds"] = False
+
+    def stateless_call(self, *args: Any, **kwargs: Any) -> Any:
+        """The step on JAX. In Keras 3.6 it does not pass by `__call__`."""
+        with told(kwargs.get("training")):
+            return super().stateless_call(*args, **kwargs)  # type: ignore[misc]
+
     def compute_loss(
         self,
         x: Any = None,
@@ -166,7 +179,7 @@ class OldTraining(AddsMetrics):
         training: bool = True,
     ) -> Any:
         y = _aligned(y, y_pred, getattr(self, "output_names", None))
-        count_reported(self._flatten_layers())  # type: ignore[attr-defined]
+        count_reported(self._flatten_layers(), not self.builds)  # type: ignore[attr-defined]
         with _stateful.step(training):
             return super().compute_loss(  # type: ignore[misc]
                 x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training

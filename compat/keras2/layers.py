@@ -3,6 +3,8 @@
 What is not here is that of Keras 3.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -11,9 +13,22 @@ from portable_losses import _backend
 
 from .._dispatch import Deferred
 
-# Of the layers that are being called, the innermost last: their updates, and whether they were told
-# to train, which Keras 3.6 forgets where `call` does not ask.
+# Of the layers that are being called, the innermost last: their updates, and whether they are to
+# train, which Keras 3.6 forgets where `call` does not ask and in each training step on JAX.
 _pending: list[tuple[list[tuple[Any, Any]], bool]] = []
+
+
+@contextlib.contextmanager
+def told(training: Any) -> Iterator[list[tuple[Any, Any]]]:
+    """Layers called within are to train, or not to, unless they are told otherwise. Gives the list
+    for the updates of the layer that is called."""
+    if training is None:
+        training = bool(_pending) and _pending[-1][1]
+    _pending.append(([], bool(training)))
+    try:
+        yield _pending[-1][0]
+    finally:
+        _pending.pop()
 
 
 class AddsMetrics:
@@ -44,13 +59,14 @@ class AddsMetrics:
                 tracker.lock()
 
 
-def count_reported(layers: Any) -> None:
-    """Let the means that layers report take in what they reported in this step."""
+def count_reported(layers: Any, step: bool) -> None:
+    """Let the means that layers report take in what they reported in this step. While Keras builds,
+    there is none: the values are left over from a trace that has ended."""
     for layer in layers:
         if isinstance(layer, AddsMetrics):
             reported, layer.__dict__["reported"] = layer.reported, ()
             for name, value in reported:
-                if not isinstance(value, keras.KerasTensor):
+                if step and not isinstance(value, keras.KerasTensor):
                     layer.__dict__["means"][name].update_state(value)
 
 
@@ -85,13 +101,10 @@ class Layer(AddsMetrics, keras.layers.Layer):
                 _pending[-1][0].append(pair)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        _pending.append(([], bool(kwargs.get("training"))))
-        try:
+        with told(kwargs.get("training")) as updates:
             found = super().__call__(*args, **kwargs)
-            for variable, value in _pending[-1][0]:
+            for variable, value in updates:
                 variable.assign(keras.ops.stop_gradient(value))
-        finally:
-            _pending.pop()
         return found
 
 
