@@ -114,14 +114,16 @@ def _is_exact(
         return False
     up, _ = factors(flow.returned[0])
     cores = [f for f in up if contains(f, near)]
-    squares = [(kind, d, *two) for d in differences for kind, *two in (("square",), ("**", _TWO))]
-    sums = [
+    squares: list[Formula] = [
+        (kind, d, *two) for d in differences for kind, *two in (("square",), ("**", _TWO))
+    ]
+    sums: list[Formula] = [
         ("call", symbol, (square, *axis), keywords)
         for symbol in SUMS
         for square in squares
         for axis, keywords in _LAST_AXIS
     ]
-    wanted = [("call", "tf.nn.l2_loss", (d,), ()) for d in differences]
+    wanted: list[Formula] = [("call", "tf.nn.l2_loss", (d,), ()) for d in differences]
     wanted += [("call", symbol, (square,), ()) for symbol in (*SUMS, *MEANS) for square in squares]
     wanted += [("call", symbol, (rows,), ()) for symbol in MEANS for rows in sums]
     return len(cores) == 1 and cores[0] in wanted
