@@ -97,7 +97,7 @@ def _loss_class(
     new = "".join(part.title() for part in function.name.value.split("_"))
     new = new if new.endswith("Loss") else f"{new}Loss"
     new = new if new != "Loss" else "JointLoss"
-    if not ctx.names.is_free(new):
+    if not ctx.names.is_free(new) or new in ctx.losses.values():
         return None
     (first,) = labels
     second = next(name for name in names if name != first)

@@ -91,7 +91,7 @@ def _is_exact(
     they are given, with centers that no optimizer trains."""
     centers, index, step = update[2][:3]
     label, feature = ("name", labels), ("name", features)
-    if index != label or near[2:] != ((centers, label), ()):
+    if index not in (label, *_largest(label)) or near[2:] != ((centers, index), ()):
         return False
     if ("trainable", ("name", "False")) not in centers[3]:
         return False
@@ -101,12 +101,15 @@ def _is_exact(
         return False
     differences = (("-", near, feature), ("-", feature, near))
     up, down = factors(step)
-    counts = ("call", "tf.unique_with_counts", (label,), ())
+    counts = ("call", "tf.unique_with_counts", (index,), ())
     times = ("call", "tf.gather", (("item", counts, 2), ("item", counts, 1)), ())
     one = ("number", 1.0)
     if down not in ([], [times], [("+", one, times)], [("+", times, one)]):
         return False
-    known = {param.name.value for param in function.params.params} | set(ctx.names.top.bindings)
+    params = {param.name.value for param in function.params.params}
+    if any(contains(dict(centers[3]).get("initializer"), ("name", name)) for name in params):
+        return False  # a call may start the centers elsewhere, and the layer has one start
+    known = params | set(ctx.names.top.bindings)
     rest = [f for f in up if f not in differences]
     rates = [f[2] if f[:2] == ("-", one) else f for f in rest]
     sizes = [c[1] for c in [*dict(centers[3]).values(), *centers[2]] if c[0] == "list"]
@@ -127,6 +130,14 @@ def _is_exact(
     wanted += [("call", symbol, (square,), ()) for symbol in (*SUMS, *MEANS) for square in squares]
     wanted += [("call", symbol, (rows,), ()) for symbol in MEANS for rows in sums]
     return len(cores) == 1 and cores[0] in wanted
+
+
+def _largest(label: Formula) -> list[Formula]:
+    """The class of one-hot labels, which the layer takes as they are."""
+    found: list[Formula] = [("call", "K.argmax", (label,), ())]
+    for symbol in ("tf.argmax", "tf.arg_max", "K.argmax"):
+        found += [("call", symbol, (label, *axis), keywords) for axis, keywords in _LAST_AXIS]
+    return found
 
 
 def _rule(step: Formula, near: Formula, added: bool) -> tuple[str | None, str | None]:
@@ -339,9 +350,12 @@ def _factory(
     ctx: Context, function: cst.FunctionDef, variant: Variant, settings: list[str | None]
 ) -> bool:
     """`make_center_loss(num_classes, alpha)`, beside the function, for a Keras 3 model."""
-    new = f"make_{function.name.value.removeprefix('get_')}"
+    name = function.name.value
+    taken = {centers.factory for centers in ctx.centers.values() if isinstance(centers, Centers)}
+    names = [f"make_{name.removeprefix('get_')}", f"make_{name}"]
+    new = next((n for n in names if ctx.names.is_free(n) and n not in taken), None)
     top = isinstance(ctx.parent(function), cst.Module)
-    if ctx.target == "compat" or not top or not ctx.names.is_free(new):
+    if ctx.target == "compat" or not top or new is None:
         return False
     layer = ctx.need("portable_losses.compat", "CenterLoss", "CenterLoss")
     used = " ".join(str(setting) for setting in settings)
