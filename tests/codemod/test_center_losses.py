@@ -41,7 +41,9 @@ DOUBTFUL = {
 @pytest.mark.parametrize("name", EXACT)
 def test_the_layer_has_the_figures_of_the_function(name):
     result = rewrite(SNIPPETS[name]["before"])
-    assert {f.severity for f in result.findings} == {"note"}
+    # An update that hung on the loss moved the centers in validation too: that is to be looked at.
+    hung = name == "center_loss_kept_share"
+    assert {f.severity for f in result.findings} == {"check" if hung else "note"}
     scope = {}
     exec(result.source, scope)
     one_hot = name.endswith("one_hot")

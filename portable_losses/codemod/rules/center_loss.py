@@ -333,7 +333,9 @@ def _report(ctx: Context, function: cst.FunctionDef, variant: Variant) -> None:
         _factory(ctx, function, variant, settings)
         return
     made = _factory(ctx, function, variant, settings)
-    ctx.find(function, "center_loss", message, NOTE if made and variant.exact else CHECK)
+    # Centers that moved in validation too give other figures from the first epoch on.
+    same = made and variant.exact and variant.runs != "control dependency"
+    ctx.find(function, "center_loss", message, NOTE if same else CHECK)
 
 
 def _hint(name: str) -> str:
