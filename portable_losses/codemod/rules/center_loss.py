@@ -124,7 +124,7 @@ def _is_exact(
         for square in squares
         for axis, keywords in _LAST_AXIS
     ]
-    wanted = [("call", "tf.nn.l2_loss", (d,), ()) for d in differences]
+    wanted: list[Formula] = [("call", "tf.nn.l2_loss", (d,), ()) for d in differences]
     wanted += [("call", symbol, (square,), ()) for symbol in (*SUMS, *MEANS) for square in squares]
     wanted += [("call", symbol, (rows,), ()) for symbol in MEANS for rows in sums]
     return len(cores) == 1 and cores[0] in wanted
