@@ -6,9 +6,11 @@ from typing import Any
 
 import keras
 
+from portable_losses import _backend
+
 from . import _stateful, losses, metrics, optimizers
 from ._shapes import as_compiled
-from .layers import AddsMetrics, count_reported, told
+from .layers import AddsMetrics, count_reported
 
 # Keras chooses the metric of these by the shapes of targets and predictions.
 CHOSEN = ("accuracy", "acc", "crossentropy", "ce")
@@ -167,7 +169,7 @@ class OldTraining(AddsMetrics):
 
     def stateless_call(self, *args: Any, **kwargs: Any) -> Any:
         """The step on JAX. In Keras 3.6 it does not pass by `__call__`."""
-        with told(kwargs.get("training")):
+        with _backend.told(kwargs.get("training")):
             return super().stateless_call(*args, **kwargs)  # type: ignore[misc]
 
     def compute_loss(
@@ -188,6 +190,16 @@ class OldTraining(AddsMetrics):
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         y = _aligned(y, y_pred, getattr(self, "output_names", None))
         return super().compute_metrics(x, y, y_pred, sample_weight)  # type: ignore[misc]
+
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """One step, with its metrics alone; Keras 3.6 goes on from those of `fit`."""
+        self.reset_metrics()  # type: ignore[attr-defined]
+        return super().train_on_batch(*args, **kwargs)  # type: ignore[misc]
+
+    def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """The metrics of one batch alone."""
+        self.reset_metrics()  # type: ignore[attr-defined]
+        return super().test_on_batch(*args, **kwargs)  # type: ignore[misc]
 
     def fit_generator(self, generator: Any, *args: Any, **kwargs: Any) -> Any:
         """The old name of `fit` with a generator: `(generator, steps_per_epoch, epochs, ...)`."""

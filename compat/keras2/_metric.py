@@ -168,7 +168,11 @@ class MeanMetricWrapper(Old, keras.metrics.Mean):
     def get_config(self) -> dict[str, Any]:
         config = {"name": self.name, "dtype": self.dtype, **self.fn_settings}
         if type(self) is MeanMetricWrapper:
-            config["fn"] = keras.saving.serialize_keras_object(self.fn)
+            function = keras.saving.serialize_keras_object(self.fn)
+            if isinstance(function, dict) and function.get("class_name") == "function":
+                # Keras 3.6 writes the bare name, which there is its own function's.
+                function = {**function, "config": keras.saving.get_registered_name(self.fn)}
+            config["fn"] = function
         return config
 
     @classmethod

@@ -3,8 +3,6 @@
 What is not here is that of Keras 3.
 """
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -13,22 +11,8 @@ from portable_losses import _backend
 
 from .._dispatch import Deferred
 
-# Of the layers that are being called, the innermost last: their updates, and whether they are to
-# train, which Keras 3.6 forgets where `call` does not ask and in each training step on JAX.
-_pending: list[tuple[list[tuple[Any, Any]], bool]] = []
-
-
-@contextlib.contextmanager
-def told(training: Any) -> Iterator[list[tuple[Any, Any]]]:
-    """Layers called within are to train, or not to, unless they are told otherwise. Gives the list
-    for the updates of the layer that is called."""
-    if training is None:
-        training = bool(_pending) and _pending[-1][1]
-    _pending.append(([], bool(training)))
-    try:
-        yield _pending[-1][0]
-    finally:
-        _pending.pop()
+# The updates of the layers that are being called, the innermost last.
+_pending: list[list[tuple[Any, Any]]] = []
 
 
 class AddsMetrics:
@@ -94,17 +78,21 @@ class Layer(AddsMetrics, keras.layers.Layer):
         """
         pairs = updates if isinstance(updates, list) else [updates]
         self.updates.extend(pair for pair in pairs if isinstance(pair, Deferred))
-        if not (_backend.training_of_call() or (_pending and _pending[-1][1])):
+        if not _backend.training_of_call():
             return
         for pair in pairs:
             if isinstance(pair, tuple) and len(pair) == 2:
-                _pending[-1][0].append(pair)
+                _pending[-1].append(pair)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with told(kwargs.get("training")) as updates:
-            found = super().__call__(*args, **kwargs)
-            for variable, value in updates:
+        _pending.append([])
+        try:
+            with _backend.told(kwargs.get("training")):
+                found = super().__call__(*args, **kwargs)
+            for variable, value in _pending[-1]:
                 variable.assign(keras.ops.stop_gradient(value))
+        finally:
+            _pending.pop()
         return found
 
 

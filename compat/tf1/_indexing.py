@@ -174,7 +174,7 @@ def tensor_scatter_nd_update(
     sizes, depth = ops.shape(x), ids.shape[-1]
     rows, count = _flat_rows(ids, sizes, "tf.tensor_scatter_nd_update")
     if seen(rows) is not None:
-        return ops.scatter_update(x, ids, new)
+        return ops.scatter_update(ops.copy(x), ids, new)  # Keras 3.6 writes into PyTorch's x
     # Padding goes into a row more, which is cut off.
     rest = tuple(sizes[depth:])
     table = ops.reshape(x, (count, *rest))

@@ -35,6 +35,8 @@ def _write(entries: Any, index: Any, value: Any, size: Any) -> Any:
         first = size if ops.is_tensor(size) and not isinstance(size, np.ndarray) else int(size)
         shape = (first, *ops.shape(value)[1:])
         entries = ops.zeros(shape, dtype=entries.dtype)
+    else:
+        entries = ops.copy(entries)  # Keras 3.6 writes into PyTorch's tensor
     index = ops.reshape(ops.cast(index, "int32"), (-1, 1))
     return ops.scatter_update(entries, index, value)
 

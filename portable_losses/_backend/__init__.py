@@ -51,8 +51,10 @@ Each backend has a module with the same functions:
 * `print_values(message, tensor, summarize)`: prints values each time a compiled step runs.
 """
 
+import contextlib
 import importlib
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 from portable_losses._environment import BACKENDS, explain
@@ -161,10 +163,26 @@ def tracing() -> bool:
     return stateless_scope.in_stateless_scope() or _module.tracing()
 
 
+_told: list[Any] = []
+
+
+@contextlib.contextmanager
+def told(training: Any) -> Iterator[None]:
+    """Calls within are to train, or not to, where Keras does not know: 3.6 forgets it where `call`
+    of a layer does not ask, and in each training step on JAX."""
+    _told.append(training_of_call() if training is None else training)
+    try:
+        yield
+    finally:
+        _told.pop()
+
+
 def training_of_call() -> Any:
     """The `training` of the layer that is being called; None where none is."""
     context = global_state.get_global_attribute("current_call_ctx")
-    return None if context is None else context.training
+    if context is not None and context.training is not None:
+        return context.training
+    return _told[-1] if _told else None
 
 
 def in_call() -> bool:
@@ -221,6 +239,7 @@ __all__ = [
     "snapshot",
     "squared_distances",
     "take_rows",
+    "told",
     "tracing",
     "training_of_call",
     "unique",

@@ -456,11 +456,24 @@ def test_mistakes_are_named(wrong, message):
         wrong()
 
 
+@pytest.mark.skipif(
+    not autodiff.TRACES, reason="PyTorch traces with Keras 3.15 and later: here labels are checked"
+)
 def test_a_label_out_of_range_is_nan_where_it_cannot_be_seen():
     function = autodiff.compiled(tf.nn.sparse_softmax_cross_entropy_with_logits)
     logits = ops.convert_to_tensor([[1.0, 2.0], [1.0, 2.0]])
     found = numbers(function(labels=ops.convert_to_tensor([2, 1]), logits=logits))
     assert np.isnan(found[0]) and np.isfinite(found[1])
+
+
+def test_writes_leave_alone_what_they_are_given():
+    x = ops.zeros((3, 2))
+    found = tf.tensor_scatter_nd_update(x, [[1]], [[4.0, 5.0]])
+    np.testing.assert_array_equal(numbers(found), [[0, 0], [4, 5], [0, 0]])
+    np.testing.assert_array_equal(numbers(x), np.zeros((3, 2)))
+    once = tf.TensorArray(tf.float32, size=2).write(0, 1.0)
+    twice = once.write(1, 2.0)
+    assert numbers(once.stack()).tolist() == [1, 0] and numbers(twice.stack()).tolist() == [1, 2]
 
 
 def test_loops_over_tensors_are_computed_at_once():
