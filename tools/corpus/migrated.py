@@ -61,7 +61,12 @@ def lines(work: Path, backends: tuple[str, ...]) -> Iterator[str]:
 
 
 def _share(number: int, of: int) -> str:
-    return f"{number} ({100 * number / of:.0f} %)" if of else "0"
+    if not of:
+        return "0"
+    percent = f"{100 * number / of:.0f}"
+    if percent == "100" and number < of:  # not all
+        percent = f"{100 * number / of:.1f}"
+    return f"{number} ({percent} %)"
 
 
 def proven(result: dict[str, Any]) -> bool:
