@@ -59,6 +59,8 @@ def migrated(request):
     return request.param, scope
 
 
+if keras.__version__.startswith("3.6."):
+    KERAS3 = {**KERAS3, "test_reductions_and_sample_weights": "its losses take no lists"}
 NAMES = [name for name in vars(documents) if name.startswith("test_")]
 
 

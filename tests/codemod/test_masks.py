@@ -111,6 +111,9 @@ def test_targets_of_another_number_are_no_silent_matter():
         load("masked")["masked_mse"](*tensors(np.ones((2, 1), "float32"), P))
 
 
+@pytest.mark.skipif(
+    not autodiff.TRACES, reason="`scatter_update` of Keras before 3.15 writes into PyTorch's tensor"
+)
 def test_picked_entries(rng):
     x = rng.uniform(0.2, 1.0, (4, 3)).astype("float32")
     labels, rows = np.array([2, 0, 1, 0], "int32"), np.arange(4)

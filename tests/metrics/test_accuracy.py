@@ -227,10 +227,10 @@ def test_a_keras_file_comes_back_with_the_metrics(batch, tmp_path):
     model = keras.Sequential([keras.Input((CLASSES,)), keras.layers.Identity()])
     model.compile(
         loss="mse",
-        metrics=[
+        metrics=[  # Keras 3.6 on PyTorch builds with its AUC first alone
+            metrics.AUC(name="auc", multi_label=True, num_labels=CLASSES),
             metrics.CategoricalTruePositives(name="hits"),
             metrics.CategoricalAccuracy(),
-            metrics.AUC(name="auc", multi_label=True, num_labels=CLASSES),
         ],
     )
     labels, y_pred = one_hot(ids), softmax(logits)
