@@ -183,7 +183,9 @@ def contrastive_labels(
     return values
 
 
-def multi_similarity(labels, x, alpha=2, beta=50, base=0.5, ref_labels=None, ref_x=None, seen=None):
+def multi_similarity(
+    labels, x, alpha=2, beta=50, base=0.5, ref_labels=None, ref_x=None, seen=None, block_size=None
+):
     """X. Wang et al., CVPR 2019, equation 15 without its mining."""
     values = []
     for i in range(len(x)):
