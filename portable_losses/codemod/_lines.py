@@ -84,7 +84,9 @@ def _starts(module: cst.Module, tree: ast.Module, lines: list[str]) -> list[int]
         first, last = statements[0], statements[-1]
         line = first.lineno
         if isinstance(node, cst.FunctionDef | cst.ClassDef) and node.decorators:
-            line = getattr(first, "decorator_list")[0].lineno  # noqa: B009
+            if not isinstance(first, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                return []
+            line = first.decorator_list[0].lineno
             if not lines[line - 1].startswith("@"):
                 return []
             line -= len(node.decorators[0].leading_lines)

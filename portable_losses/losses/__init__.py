@@ -1,6 +1,18 @@
 """Public losses: each as a pure function and as a class; losses with state as classes."""
 
 from portable_losses import _backend as _backend  # first: it explains a missing backend
+from portable_losses.losses._absolute_errors import Huber as Huber
+from portable_losses.losses._absolute_errors import LogCosh as LogCosh
+from portable_losses.losses._absolute_errors import MeanAbsoluteError as MeanAbsoluteError
+from portable_losses.losses._absolute_errors import (
+    MeanAbsolutePercentageError as MeanAbsolutePercentageError,
+)
+from portable_losses.losses._absolute_errors import huber as huber
+from portable_losses.losses._absolute_errors import log_cosh as log_cosh
+from portable_losses.losses._absolute_errors import mean_absolute_error as mean_absolute_error
+from portable_losses.losses._absolute_errors import (
+    mean_absolute_percentage_error as mean_absolute_percentage_error,
+)
 from portable_losses.losses._adaptive_margin import AdaCos as AdaCos
 from portable_losses.losses._adaptive_margin import CurricularFace as CurricularFace
 from portable_losses.losses._adaptive_margin import adacos as adacos
@@ -41,6 +53,8 @@ from portable_losses.losses._cosface import P2SGrad as P2SGrad
 from portable_losses.losses._cosface import cosface as cosface
 from portable_losses.losses._cosface import normalized_softmax as normalized_softmax
 from portable_losses.losses._cosface import p2sgrad as p2sgrad
+from portable_losses.losses._cosine_similarity import CosineSimilarity as CosineSimilarity
+from portable_losses.losses._cosine_similarity import cosine_similarity as cosine_similarity
 from portable_losses.losses._crossentropy import BinaryCrossentropy as BinaryCrossentropy
 from portable_losses.losses._crossentropy import CategoricalCrossentropy as CategoricalCrossentropy
 from portable_losses.losses._crossentropy import (
@@ -121,36 +135,6 @@ from portable_losses.losses._redundancy import VICReg as VICReg
 from portable_losses.losses._redundancy import barlow_twins as barlow_twins
 from portable_losses.losses._redundancy import vicreg as vicreg
 from portable_losses.losses._registry import get as get
-from portable_losses.losses._regression import (
-    ConfidencePenalizedSquaredError as ConfidencePenalizedSquaredError,
-)
-from portable_losses.losses._regression import CosineSimilarity as CosineSimilarity
-from portable_losses.losses._regression import Huber as Huber
-from portable_losses.losses._regression import LogCosh as LogCosh
-from portable_losses.losses._regression import MeanAbsoluteError as MeanAbsoluteError
-from portable_losses.losses._regression import (
-    MeanAbsolutePercentageError as MeanAbsolutePercentageError,
-)
-from portable_losses.losses._regression import MeanSquaredError as MeanSquaredError
-from portable_losses.losses._regression import (
-    MeanSquaredLogarithmicError as MeanSquaredLogarithmicError,
-)
-from portable_losses.losses._regression import RootMeanSquaredError as RootMeanSquaredError
-from portable_losses.losses._regression import (
-    confidence_penalized_squared_error as confidence_penalized_squared_error,
-)
-from portable_losses.losses._regression import cosine_similarity as cosine_similarity
-from portable_losses.losses._regression import huber as huber
-from portable_losses.losses._regression import log_cosh as log_cosh
-from portable_losses.losses._regression import mean_absolute_error as mean_absolute_error
-from portable_losses.losses._regression import (
-    mean_absolute_percentage_error as mean_absolute_percentage_error,
-)
-from portable_losses.losses._regression import mean_squared_error as mean_squared_error
-from portable_losses.losses._regression import (
-    mean_squared_logarithmic_error as mean_squared_logarithmic_error,
-)
-from portable_losses.losses._regression import root_mean_squared_error as root_mean_squared_error
 from portable_losses.losses._ring import RingLoss as RingLoss
 from portable_losses.losses._ring import ring_loss as ring_loss
 from portable_losses.losses._scored_pairs import AnglE as AnglE
@@ -167,6 +151,24 @@ from portable_losses.losses._soft_triple import SoftTriple as SoftTriple
 from portable_losses.losses._soft_triple import soft_triple as soft_triple
 from portable_losses.losses._sphereface import SphereFace as SphereFace
 from portable_losses.losses._sphereface import sphereface as sphereface
+from portable_losses.losses._squared_errors import (
+    ConfidencePenalizedSquaredError as ConfidencePenalizedSquaredError,
+)
+from portable_losses.losses._squared_errors import MeanSquaredError as MeanSquaredError
+from portable_losses.losses._squared_errors import (
+    MeanSquaredLogarithmicError as MeanSquaredLogarithmicError,
+)
+from portable_losses.losses._squared_errors import RootMeanSquaredError as RootMeanSquaredError
+from portable_losses.losses._squared_errors import (
+    confidence_penalized_squared_error as confidence_penalized_squared_error,
+)
+from portable_losses.losses._squared_errors import mean_squared_error as mean_squared_error
+from portable_losses.losses._squared_errors import (
+    mean_squared_logarithmic_error as mean_squared_logarithmic_error,
+)
+from portable_losses.losses._squared_errors import (
+    root_mean_squared_error as root_mean_squared_error,
+)
 from portable_losses.losses._supcon import SupCon as SupCon
 from portable_losses.losses._supcon import supcon as supcon
 from portable_losses.losses._threshold_consistent import (
