@@ -12,7 +12,7 @@ from portable_losses.codemod._result import CHECK, STOP
 PHASES = {"0": False, "0.": False, "0.0": False, "False": False}
 PHASES |= {"1": True, "1.": True, "1.0": True, "True": True}
 GRADIENTS = ("K.gradients", "tf.gradients")
-# A model whose layers are not all in the source may have the normalization too.
+# What has the normalization, or brings layers that the source does not show.
 UNSEEN = ("BatchNormalization", "load_model", "applications", "model_from")
 
 
@@ -76,7 +76,7 @@ def _function(ctx: Context, ref: Reference, call: cst.Call) -> None:
         "`K.function` became the model of these tensors. `predict_on_batch` takes and gives arrays "
         "as the function did, in one compiled step.",
     )
-    if not bound and any(word in ctx.source for word in UNSEEN):
+    if not bound and _may_normalize(ctx):
         ctx.find(
             ref.node,
             "function",
@@ -85,6 +85,12 @@ def _function(ctx: Context, ref: Reference, call: cst.Call) -> None:
             "Set `trainable = False` on it if it should not.",
             CHECK,
         )
+
+
+def _may_normalize(ctx: Context) -> bool:
+    """Unless the source makes layers, and none of them does."""
+    makes = any(ref.symbol.startswith("keras.layers.") and ref.call for ref in ctx.references)
+    return not makes or any(word in ctx.source for word in UNSEEN)
 
 
 def _is_training(ctx: Context, found: Function, site: cst.Call) -> bool:
