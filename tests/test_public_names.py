@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "docs").rglob("*.md"))
 # What a module offers beside the entries of the catalogue.
 BESIDE = {
-    "losses": {"Loss", "ProxyLoss", "StatefulLoss", "as_loss", "get"},
+    "losses": {"Loss", "ProxyLoss", "StatefulLoss", "as_loss", "get", "saved_factory"},
     "metrics": {"get"},
 }
 # The table of a class's rows is shared by proxies and centers, and there it ends.

@@ -72,6 +72,7 @@ from portable_losses.losses._dino import DINO as DINO
 from portable_losses.losses._dino import dino as dino
 from portable_losses.losses._dynamic_soft_margin import DynamicSoftMargin as DynamicSoftMargin
 from portable_losses.losses._dynamic_soft_margin import dynamic_soft_margin as dynamic_soft_margin
+from portable_losses.losses._factory import saved_factory as saved_factory
 from portable_losses.losses._hinge import CategoricalHinge as CategoricalHinge
 from portable_losses.losses._hinge import Hinge as Hinge
 from portable_losses.losses._hinge import SquaredHinge as SquaredHinge
@@ -355,6 +356,7 @@ __all__ = [
     "ranked_list",
     "ring_loss",
     "root_mean_squared_error",
+    "saved_factory",
     "siglip",
     "simclr",
     "simsiam",

@@ -178,7 +178,7 @@ class FunctionLoss(Loss):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "FunctionLoss":
-        function = _find(config["function"])
+        function = find_function(config["function"])
         if function is None:
             raise ValueError(
                 f"The loss {config['name']!r} was made by as_loss of the function "
@@ -245,7 +245,9 @@ def _saveable(value: Any, key: str, where: str) -> Any:
         return tuple(_saveable(x, f"{key}[{i}]", where) for i, x in enumerate(value))
     if isinstance(value, dict) and all(isinstance(k, str) for k in value):
         return {k: _saveable(x, f"{key}[{k!r}]", where) for k, x in value.items()}
-    if isinstance(value, FunctionType) and value is _find(keras.saving.get_registered_name(value)):
+    if isinstance(value, FunctionType) and value is find_function(
+        keras.saving.get_registered_name(value)
+    ):
         return value
     raise ValueError(
         f"The setting {key!r} of {where!r} cannot be saved: it is of type "
@@ -269,7 +271,7 @@ def _is_local(function: FunctionType) -> bool:
     return "<locals>" in function.__qualname__
 
 
-def _find(registered_name: str) -> Any:
+def find_function(registered_name: str) -> Any:
     """What Keras finds under the name: the registered function or Keras' own, or None."""
     names = {"config": registered_name, "registered_name": "function"}
     try:
@@ -288,7 +290,7 @@ def _register(function: FunctionType) -> str:
             "def my_loss(y_true, y_pred): ..."
         )
     registered_name = keras.saving.get_registered_name(function)
-    if _find(registered_name) is function:
+    if find_function(registered_name) is function:
         return registered_name
     package, found, name = registered_name.partition(">")
     if not found:
