@@ -303,6 +303,17 @@ def oracle_keras2(session: nox.Session) -> None:
     session.run("python", "tests/oracles/compare.py", str(new), "tests/oracles/golden", "keras2_")
 
 
+@nox.session
+def mutation(session: nox.Session) -> None:
+    """Faults put into the statements of the codemod's rules, and which of them no test notices.
+
+    After `--` come names of rules; without, all are taken, which takes long.
+    """
+    install(session, ".[torch,migrate]", *group("test"))  # no backend starts quicker
+    session.chdir(ROOT / "tools")
+    session.run("python", "-m", "mutation", *session.posargs, env=environment("torch"))
+
+
 # Where the files of old code are, and what is recorded of them; both outside of the repository.
 CORPUS = Path(os.environ.get("PORTABLE_LOSSES_CORPUS", "/nonexistent"))
 CORPUS_WORK = ROOT / ".nox" / "corpus-work"

@@ -120,10 +120,9 @@ def _arguments(
     old_name = {id(arg): name for name, arg in bound.items()}
     result: list[cst.Arg] = []
     in_place = True  # as long as each argument keeps its position it needs no name
-    dropped_last = False
     for arg in args:
         name = old_name[id(arg)]
-        if dropped_last := name not in new_name:
+        if name not in new_name:
             continue
         position = len(result)
         in_place = (
@@ -135,12 +134,7 @@ def _arguments(
         else:
             equal = arg.equal if isinstance(arg.equal, cst.AssignEqual) else EQUAL
             result.append(value.with_changes(keyword=cst.Name(new_name[name]), equal=equal))
-    if dropped_last and result:
-        # What stands before the closing bracket is the last argument's.
-        last = args[-1]
-        result[-1] = result[-1].with_changes(
-            comma=last.comma, whitespace_after_arg=last.whitespace_after_arg
-        )
+    result = closed(result, args)
     written = [
         cst.Arg(_default(p, quote), cst.Name(new_name[p.name]), equal=EQUAL)
         for p in row.parameters
@@ -156,6 +150,16 @@ def _arguments(
             result[-1] = _with_comma(before, result[:-1])
         result.append(extra)
     return result
+
+
+def closed(args: list[cst.Arg], old: Sequence[cst.Arg]) -> list[cst.Arg]:
+    """What is left of `old`, with what stood before its closing bracket."""
+    if args:
+        last = old[-1]
+        args[-1] = args[-1].with_changes(
+            comma=last.comma, whitespace_after_arg=last.whitespace_after_arg
+        )
+    return args
 
 
 def _default(parameter: Parameter, quote: str) -> cst.BaseExpression:

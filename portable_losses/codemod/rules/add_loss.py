@@ -2,7 +2,7 @@
 
 import libcst as cst
 
-from portable_losses.codemod._calls import NO_SPACE
+from portable_losses.codemod._calls import closed
 from portable_losses.codemod._context import Context
 from portable_losses.codemod._result import CHECK, STOP
 from portable_losses.codemod.rules.keras2 import has_loss_tensors
@@ -53,7 +53,9 @@ def _add_loss(ctx: Context, call: cst.Call, owner: cst.BaseExpression) -> None:
 
 def _is_scalar(ctx: Context, value: cst.BaseExpression | None) -> bool:
     if isinstance(value, cst.BinaryOperation):
-        return _is_scalar(ctx, value.left) or _is_scalar(ctx, value.right)
+        sides = (value.left, value.right)
+        known = [side for side in sides if isinstance(side, cst.Call | cst.BinaryOperation)]
+        return bool(known) and all(_is_scalar(ctx, side) for side in known)
     if not isinstance(value, cst.Call):
         return False
     name = (ctx.symbol(value.func) or "").rpartition(".")[2]
@@ -63,5 +65,4 @@ def _is_scalar(ctx: Context, value: cst.BaseExpression | None) -> bool:
 
 def _without_inputs(new: cst.Call) -> cst.Call:
     args = [a for a in new.args if not (a.keyword and a.keyword.value == "inputs")]
-    args[-1] = args[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT, whitespace_after_arg=NO_SPACE)
-    return new.with_changes(args=args)
+    return new.with_changes(args=closed(args, new.args))

@@ -5,7 +5,7 @@ import libcst as cst
 from portable_losses.codemod._calls import EQUAL
 from portable_losses.codemod._context import Context
 
-ORDER = ("name", "shape", "dtype", "initializer")
+ORDER = ("name", "shape", "dtype", "initializer", "regularizer", "trainable", "constraint")
 
 
 def apply(ctx: Context) -> None:
@@ -18,6 +18,9 @@ def apply(ctx: Context) -> None:
             ctx.edit(node, _renamed)
             ctx.mark(node)
         if name not in ("add_weight", "add_variable") or first is None or first.keyword:
+            continue
+        places = [arg for arg in node.args if not arg.keyword and arg.star != "**"]
+        if len(places) > len(ORDER) or any(arg.star == "*" for arg in places):
             continue
         has_shape = any(arg.keyword and arg.keyword.value == "shape" for arg in node.args)
         if has_shape or isinstance(first.value, cst.SimpleString | cst.FormattedString):
@@ -33,7 +36,7 @@ def _renamed(new: cst.Call) -> cst.Call:
 def _named(new: cst.Call) -> cst.Call:
     args = [
         arg.with_changes(keyword=cst.Name(ORDER[place]), equal=EQUAL)
-        if arg.keyword is None and not arg.star and place < len(ORDER)
+        if arg.keyword is None and not arg.star
         else arg
         for place, arg in enumerate(new.args)
     ]

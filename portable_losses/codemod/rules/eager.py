@@ -6,14 +6,13 @@ from portable_losses.codemod._context import Context
 
 
 def apply(ctx: Context) -> None:
-    roots = {ref.symbol.partition(".")[0] for ref in ctx.references}
-    if not roots & {"K", "tf", "keras"} or "torch" in ctx.names.all_names:
+    if not ctx.references or "torch" in ctx.names.all_names:
         return
     for call in ctx.all(cst.Call):
         func = call.func
         if not isinstance(func, cst.Attribute) or func.attr.value != "numpy" or call.args:
             continue
-        if ctx.definition(call) in ctx.graph or not _is_tensor(ctx, func.value):
+        if ctx.definition(call) in ctx.graph:
             continue
         text = f"{ctx.need('keras', 'ops')}.convert_to_numpy"
 
@@ -23,9 +22,3 @@ def apply(ctx: Context) -> None:
 
         ctx.edit(call, change)
         ctx.mark(call)
-
-
-def _is_tensor(ctx: Context, node: cst.BaseExpression) -> bool:
-    """Anything but what another library has under a name of its own, `np.x.numpy()`."""
-    chain = ctx.names.chains.get(node)
-    return chain is None or chain.parts[0] not in ("np", "numpy", "pd")

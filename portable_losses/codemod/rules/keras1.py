@@ -56,9 +56,9 @@ def apply(ctx: Context) -> None:
             continue
         if ref.symbol in ("keras.layers.merge", "keras.layers.core.merge"):
             _merge(ctx, ref, ref.call)
-        takes = TAKES.get(moved(ref.symbol)[0] or ref.symbol, "").split()
+        takes = TAKES.get(moved(ref.symbol)[0], "").split()
         old = {arg.keyword.value for arg in ref.call.args if arg.keyword}
-        names = {name: RENAMED[name] for name in old & {*RENAMED} if RENAMED[name] in takes}
+        names = {name: RENAMED[name] for name in old if RENAMED.get(name) in takes}
         if names:
             ctx.edit(ref.call, _renamed(names))
             ctx.mark(ref.call)
@@ -79,10 +79,12 @@ def _renamed(names: dict[str, str]) -> Callable[[cst.Call], cst.Call]:
 
 def _merge(ctx: Context, ref: Reference, call: cst.Call) -> None:
     given = {arg.keyword.value: arg for arg in call.args if arg.keyword}
-    first = call.args[0] if call.args and not call.args[0].keyword else given.get("inputs")
-    mode = given.get("mode") or (call.args[1] if len(call.args) > 1 else None)
+    by_place = [arg for arg in call.args if not arg.keyword]
+    first = call.args[0] if by_place else given.get("inputs")
+    mode = by_place[1] if len(by_place) > 1 else given.get("mode")
     text = "sum" if mode is None else getattr(mode.value, "raw_value", "")
     plain = set(given) <= {"inputs", "mode", "concat_axis", "name"}
+    plain = plain and len(by_place) < 3 and not any(arg.star for arg in by_place)
     if first is None or text not in MERGES or not plain:
         ctx.find(
             ref.node,
@@ -99,13 +101,13 @@ def _merge(ctx: Context, ref: Reference, call: cst.Call) -> None:
 
     def change(new: cst.Call) -> cst.Call:
         comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-        args = [new.args[list(call.args).index(first)].with_changes(keyword=None)]
+        inputs = new.args[list(call.args).index(first)]
+        args = [inputs.with_changes(keyword=None, equal=cst.MaybeSentinel.DEFAULT)]
         for old, keyword in ((axis, "axis"), (name, "name")):
             if old is not None:
                 value = new.args[list(call.args).index(old)].value
                 args[-1] = args[-1].with_changes(comma=comma)
                 args.append(cst.Arg(value, cst.Name(keyword), equal=EQUAL))
-        args[0] = args[0].with_changes(equal=cst.MaybeSentinel.DEFAULT)
         args[-1] = args[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
         return new.with_changes(func=cst.parse_expression(function), args=args)
 

@@ -19,9 +19,7 @@ def apply(ctx: Context) -> None:
     metrics = metric_classes(ctx)
     for function in ctx.all(cst.FunctionDef):
         takes = parameters(function)
-        if len(takes) < 2 or ctx.definition(function) in ctx.graph:
-            continue
-        if not uses_old_names(ctx, function):
+        if ctx.definition(function) in ctx.graph or not uses_old_names(ctx, function):
             continue
         if function.name.value == "update_state" and ctx.definition(function) in metrics:
             if len(takes) > 2:

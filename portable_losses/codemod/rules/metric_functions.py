@@ -31,7 +31,7 @@ def is_metric(ctx: Context, function: cst.FunctionDef) -> bool:
     name = function.name.value
     if name in _compiled(ctx, "metrics"):
         return True
-    if name in _compiled(ctx, "loss") or LOSS.search(name):
+    if name in _compiled(ctx, "loss") or LOSS.search(name.lower()):
         return False
     return bool(METRIC.search(name.lower()))
 

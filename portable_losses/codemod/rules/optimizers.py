@@ -2,11 +2,13 @@
 
 import libcst as cst
 
-from portable_losses.codemod._calls import EQUAL, NO_SPACE
+from portable_losses.codemod._calls import EQUAL, closed
 from portable_losses.codemod._context import Context
 from portable_losses.codemod._moved import moved
 from portable_losses.codemod._result import CHECK
 
+# How many arguments by place mean what they meant in each Keras 2: then came `decay` or `epsilon`.
+BY_PLACE = {"SGD": 2, "RMSprop": 2, "Adagrad": 1, "Adadelta": 3, "Adam": 4, "Adamax": 4, "Nadam": 4}
 DEFAULTS = {"SGD": "0.01", "Adam": "0.001", "RMSprop": "0.001", "Adamax": "0.002", "Nadam": "0.002"}
 
 
@@ -27,7 +29,12 @@ def apply(ctx: Context) -> None:
 def _optimizer(ctx: Context, call: cst.Call, name: str) -> None:
     by_name = {arg.keyword.value: arg for arg in call.args if arg.keyword}
     decay = by_name.get("decay")
-    rate = by_name.get("lr") or by_name.get("learning_rate")
+    by_place = [arg for arg in call.args if not arg.keyword]
+    stars = any(arg.star for arg in by_place)
+    known = by_place or {"lr", "learning_rate"} & by_name.keys() or name in DEFAULTS
+    if len(by_place) > BY_PLACE.get(name, len(by_place)):
+        message = f"`{name}`: the last arguments by place are others in Keras 3. Give their names."
+        ctx.find(call, "optimizer", message, CHECK)
     epsilon = by_name.get("epsilon")
     useless = []
     if epsilon and getattr(epsilon.value, "value", "") == "None":
@@ -36,7 +43,7 @@ def _optimizer(ctx: Context, call: cst.Call, name: str) -> None:
     if decay:
         if isinstance(decay.value, cst.Integer | cst.Float) and not decay.value.evaluated_value:
             useless.append("decay")
-        elif rate or (call.args and call.args[0].keyword is None) or name in DEFAULTS:
+        elif known and not stars:
             schedule = f"{ctx.need('', 'keras')}.optimizers.schedules.InverseTimeDecay"
             useless.append("decay")
             ctx.silent(call, "S9", "`decay` became an `InverseTimeDecay` of the same rates.")
@@ -48,37 +55,23 @@ def _optimizer(ctx: Context, call: cst.Call, name: str) -> None:
     def change(new: cst.Call) -> cst.Call:
         args: list[cst.Arg] = []
         given = False
-        removed = next(
-            (a.value for a in new.args if a.keyword and a.keyword.value == "decay"), None
-        )
+        values = {arg.keyword.value: arg.value for arg in new.args if arg.keyword}
         for place, arg in enumerate(new.args):
-            keyword = arg.keyword.value if arg.keyword else None
+            keyword = arg.keyword.value if arg.keyword else ""
             if keyword in useless:
                 continue
-            if keyword in ("lr", "learning_rate") or (keyword is None and place == 0):
+            if keyword in ("lr", "learning_rate") or (not keyword and place == 0):
                 given = True
                 if keyword:
                     arg = arg.with_changes(keyword=cst.Name("learning_rate"))
-                if schedule and removed is not None:
-                    arg = arg.with_changes(value=_schedule(schedule, arg.value, removed))
+                if schedule:
+                    made = _schedule(schedule, arg.value, values["decay"])
+                    arg = arg.with_changes(value=made)
             args.append(arg)
-        if schedule and removed is not None and not given:
-            value = _schedule(schedule, cst.parse_expression(DEFAULTS[name]), removed)
-            rate = cst.Arg(value, cst.Name("learning_rate"), equal=EQUAL)
-            if args:
-                rate = rate.with_changes(
-                    comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-                )
-            args.insert(0, rate)
-        if (
-            args
-            and args[-1].comma is not cst.MaybeSentinel.DEFAULT
-            and new.args[-1].comma is (cst.MaybeSentinel.DEFAULT)
-        ):
-            args[-1] = args[-1].with_changes(
-                comma=cst.MaybeSentinel.DEFAULT, whitespace_after_arg=NO_SPACE
-            )
-        return new.with_changes(args=args)
+        if schedule and not given:
+            value = _schedule(schedule, cst.parse_expression(DEFAULTS[name]), values["decay"])
+            args.insert(0, cst.Arg(value, cst.Name("learning_rate"), equal=EQUAL))
+        return new.with_changes(args=closed(args, new.args))
 
     ctx.edit(call, change)
     ctx.mark(call)
