@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from portable_losses.codemod import rewrite
 from tests import autodiff
 from tests.codemod.test_values import load, number, tensors
 
@@ -109,6 +110,21 @@ def test_nan_is_left_out():
 def test_targets_of_another_number_are_no_silent_matter():
     with pytest.raises(Exception):  # noqa: B017, each backend has its own
         load("masked")["masked_mse"](*tensors(np.ones((2, 1), "float32"), P))
+
+
+@pytest.mark.parametrize("name", ["masked_mse", "log_of_positives", "ranking", "soft_auc"])
+def test_a_batch_of_one_with_targets_of_one_dimension_is_no_silent_matter(name):
+    with pytest.raises(Exception):  # noqa: B017
+        load(CASES[name][0])[name](*tensors(np.ones(1, "float32"), P[:1]))
+
+
+def test_two_cuts_that_met_in_order_are_no_pairs():
+    old = """import tensorflow as tf
+
+def loss(x):
+    return tf.reduce_sum(tf.boolean_mask(x, x > 1.0) - tf.boolean_mask(x, x < 0.0))
+"""
+    assert rewrite(old).definitions["loss"] == "compat"
 
 
 @pytest.mark.skipif(

@@ -16,19 +16,23 @@ class Unsure(Exception):
 @dataclass(frozen=True)
 class Part:
     """A value of which only the entries under `masks` were there. `at`: what the others are now,
-    where that is known. `flat`: it has one axis, as it had."""
+    where that is known. `flat`: it has one axis, as it had. `spread`: along an axis of its own, so
+    that it meets others pair by pair."""
 
     masks: tuple[str, ...]
     at: float | None = None
     flat: bool = False
+    spread: bool = False
 
 
 @dataclass(frozen=True)
 class Filler:
+    """`number` where `mask` does not hold. `shape`: what the tensor is brought to before."""
+
     mask: str
     number: str
     moved: cst.CSTNode
-    flat: bool = False
+    shape: str = ""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ TOTALS = {
 }  # fmt: skip
 CUTS = ("tf.boolean_mask", "tf.dynamic_partition", "tf.where")
 KEEPING = ("tf.boolean_mask", "tf.gather_nd")
+BOTH = {*PAIR, "both"}
+SAME = "`y_true` and `y_pred` have as many entries; with another number it raises"
 
 
 def read(ctx: Context, function: cst.FunctionDef) -> Plan:
@@ -39,10 +41,7 @@ def read(ctx: Context, function: cst.FunctionDef) -> Plan:
     reader = _Reader(ctx, function)
     try:
         reader.read()
-    except Unsure:
-        if not reader.plan.assumes:
-            raise
-    if reader.plan.assumes:  # one of them is made flat, so all are
+    except Unsure:  # parts of one axis may get another one
         reader = _Reader(ctx, function, flatten=True)
         reader.read()
     return reader.plan
@@ -55,7 +54,8 @@ class _Reader(Shapes):
         self.parts: dict[str, Part] = {}
         self.values: dict[cst.CSTNode, Part | None] = {}
         self.is_flat, self.count = False, 0
-        self.lists: dict[str, tuple[str, int]] = {}  # `tf.dynamic_partition`: data, number
+        # `tf.dynamic_partition`: the data, how many parts, the shape that the data is brought to
+        self.lists: dict[str, tuple[str, int, str]] = {}
         self.made: dict[str, tuple[str, set[str]]] = {}  # a mask's text -> its name, and of what
         self.refs = {r.call: r for r in ctx.references_within(function) if r.call is not None}
 
@@ -119,7 +119,7 @@ class _Reader(Shapes):
     def _fresh(self, name: str) -> None:
         """A mask that others still need must not get another value under its name."""
         used = {mask for part in self.parts.values() for mask in part.masks}
-        if name in used | {data for data, _ in self.lists.values()}:
+        if name in used | {data for data, *_ in self.lists.values()}:
             raise Unsure
 
     def _unused(self) -> str:
@@ -152,7 +152,7 @@ class _Reader(Shapes):
         if ref.symbol in KEEPING:
             number, own = self._masked(name, ref)
             self.plan.filled[ref.call] = ("", replace(own, number=number))
-            return Part((own.mask,), float(number), flat=own.flat or self.is_flat)
+            return Part((own.mask,), float(number), flat=self.is_flat)
         return None
 
     def _masked(self, name: str, ref: Reference) -> tuple[str, Filler]:
@@ -174,18 +174,20 @@ class _Reader(Shapes):
         among = data.masks if data else ()
         if under and not set(under.masks) <= set(among):
             raise Unsure
-        flat, self.is_flat = False, data.flat if data else False
+        flat, shape, self.is_flat = False, "", data.flat if data else False
         if data is None:
-            shapes = self._shape(x), self._shape(mask)
-            flat = self._meets(*shapes)
-            self.is_flat = str(shapes[0]).startswith("flat:")
-            flat |= self.flatten and not self.is_flat
+            keys = self._shape(x), self._shape(mask)
+            self.is_flat = self.flatten or str(keys[1]).startswith("flat:")
+            flat = self.flatten and not str(keys[1]).startswith("flat:")
+            shape = "(-1,)" if flat and not str(keys[0]).startswith("flat:") else ""
+            if self._differ(*keys):
+                self.plan.assumes, shape = SAME, "like"
         self.plan.settled.append(ref)
         number = self._number(x, mask)
         text = f"{text_of(self.ctx, mask)} {flat}"
         if isinstance(mask, cst.Name) and not flat and data is None:
-            return number, Filler(mask.value, "1", mask)
-        if text not in self.made or data is not None:
+            own = mask.value
+        elif text not in self.made or data is not None:
             own = self._mask(name)
             line = Line(own, "", mask, flat=flat, among=among)
             self.plan.before.setdefault(self.line, []).append(line)
@@ -195,18 +197,15 @@ class _Reader(Shapes):
                 self.made[text] = own, names
         else:
             own = self.made[text][0]
-        return number, Filler(own, "1", mask, flat=flat)
+        return number, Filler(own, "1", mask, _like(own) if shape == "like" else shape)
 
-    def _meets(self, x: str | None, mask: str | None) -> bool:
-        """Whether both must be made flat to meet; they may not have the same shape otherwise."""
+    def _differ(self, x: str | None, mask: str | None) -> bool:
+        """Whether the shapes may differ; not in another way than that of targets and outputs."""
         if x is None or mask is None:
             raise Unsure
-        if x == mask:
-            return False
-        if not {x.removeprefix("flat:"), mask.removeprefix("flat:")} <= {*PAIR, "both"}:
+        if x != mask and not {x.removeprefix("flat:"), mask.removeprefix("flat:")} <= BOTH:
             raise Unsure
-        self.plan.assumes = "`y_true` and `y_pred` have one shape"
-        return not (x.startswith("flat:") and mask.startswith("flat:"))
+        return x != mask
 
     def _number(self, x: cst.BaseExpression, mask: cst.BaseExpression) -> str:
         """What stands for the entries that are cut: 1, or what `x < 0` holds for too."""
@@ -221,7 +220,7 @@ class _Reader(Shapes):
         return "1"
 
     def _one_of(self, name: str, value: cst.Subscript) -> Part:
-        data, count = self.lists[cst.ensure_type(value.value, cst.Name).value]
+        data, count, shape = self.lists[cst.ensure_type(value.value, cst.Name).value]
         index = value.slice[0].slice if len(value.slice) == 1 else None
         place = plain_number(index.value) if isinstance(index, cst.Index) else None
         if place is None or not 0 <= place < count or data in self._known():
@@ -229,7 +228,7 @@ class _Reader(Shapes):
         own, labels = self._mask(name), text_of(self.ctx, value.value)
         text = f"{{ops}}.equal({labels}, {int(place)})"
         self.plan.before.setdefault(self.line, []).append(Line(own, text, value))
-        self.plan.filled[value] = (data, Filler(own, "1", value, flat=True))
+        self.plan.filled[value] = (data, Filler(own, "1", value, shape))
         return Part((own,), 1.0, flat=True)
 
     def _taken(self, name: str, value: cst.BaseExpression) -> bool:
@@ -245,10 +244,12 @@ class _Reader(Shapes):
                 raise Unsure
             if self._value(x) is not None or self._value(labels) is not None:
                 raise Unsure
-            self._meets(self._shape(x), self._shape(labels))
+            shape = "(-1,)"
+            if self._differ(self._shape(x), self._shape(labels)):
+                self.plan.assumes, shape = SAME, _like(name)
             self.plan.partitions.append(value)
             self.plan.settled.append(ref)
-            self.lists[name] = (x.value, int(number))
+            self.lists[name] = (x.value, int(number), shape)
             return True
         return False
 
@@ -269,7 +270,7 @@ class _Reader(Shapes):
         own = self._mask(name)
         text = f"{{ops}}.expand_dims({part.masks[0]}, {axis})"
         self.plan.before.setdefault(self.line, []).append(Line(own, text, value))
-        return Part((own,), part.at)
+        return Part((own,), part.at, spread=True)
 
     # Values -------------------------------------------------------------------------------------
 
@@ -347,9 +348,10 @@ class _Reader(Shapes):
             if self._value(node) is None and not self.is_number(node):
                 raise Unsure
         masks = tuple(dict.fromkeys(mask for part in found for mask in part.masks))
-        if len(masks) > 1 and any(part.flat for part in found):
+        spread = all(part.spread for part in found)
+        if len(masks) > 1 and not spread:
             raise Unsure  # two cuts that met in order, not entry by entry
-        return Part(masks, None, all(part.flat for part in found))
+        return Part(masks, None, all(part.flat for part in found), spread)
 
     def _called(self, node: cst.Call) -> Part | None:
         symbol = self.symbol_of(node)
@@ -409,3 +411,8 @@ class _Reader(Shapes):
                 lines.append(Line(mask, text, node))
         self.plan.reduced[node] = (mask, kind)
         self.plan.settled.append(self.refs[node])
+
+
+def _like(mask: str) -> str:
+    """The shape of a mask: an error where there are more entries, or fewer, than it has."""
+    return f"{{ops}}.shape({mask})"

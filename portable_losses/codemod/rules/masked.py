@@ -70,8 +70,8 @@ def _filled(
                 masks[filler.moved] = kept
             if not x:
                 value = new.args[0].value
-        if filler.flat:
-            value = _call(f"{ops}.reshape(x, (-1,))", value)
+        if filler.shape:
+            value = _call(f"{ops}.reshape(x, {filler.shape.format(ops=ops)})", value)
         if not filler.number:
             return value
         return _call(f"{ops}.where({filler.mask}, x, {filler.number})", value, place=1)
