@@ -269,6 +269,18 @@ def oracle_pml(session: nox.Session) -> None:
 
 
 @nox.session(python="3.11")
+def oracle_views(session: nox.Session) -> None:
+    """Record the golden figures of OpenCLIP, sentence-transformers and lightly again; compare."""
+    session.install("-c", "constraints.txt", "torch==2.13.0", "sentence-transformers==6.2.0")
+    # Of these two the files with the losses are all that is imported.
+    session.install("--no-deps", "open-clip-torch==3.3.0", "lightly==1.6.0")
+    new = Path(session.create_tmp()) / "golden"
+    shutil.rmtree(new, ignore_errors=True)
+    session.run("python", "tests/oracles/record_views.py", "--out", str(new), silent=True)
+    session.run("python", "tests/oracles/compare.py", str(new), "tests/oracles/golden", "views_")
+
+
+@nox.session(python="3.11")
 def oracle_tfa(session: nox.Session) -> None:
     """Record the golden figures of TensorFlow Addons again and compare. Needs `python3.11`."""
     session.install(*TFA)

@@ -17,6 +17,9 @@ TITLES = {
     "TensorFlow Addons": "tensorflow_addons",
     "TensorFlow Similarity": "tensorflow_similarity",
     "pytorch-metric-learning": "pytorch_metric_learning",
+    "sentence-transformers": "sentence_transformers",
+    "OpenCLIP": "open_clip",
+    "lightly": "lightly",
 }
 
 

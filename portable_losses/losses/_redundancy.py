@@ -94,7 +94,8 @@ def vicreg(
         code, to which the paper's 25, 25 and 1 belong.
 
     Where peers differ:
-        pytorch-metric-learning's `VICRegLoss` is the same, but NaN for one sample. The paper's
+        pytorch-metric-learning's `VICRegLoss` is the same, but NaN for one sample, and lightly's,
+        which raises an error for one. The paper's
         formulas have no $1/d$ in the first term and no ½ in the second: that is
         `invariance_weight=25 * d` and `variance_weight=50`.
 
@@ -205,7 +206,8 @@ def barlow_twins(
         Self-Supervised Learning via Redundancy Reduction", ICML 2021.
 
     Where peers differ:
-        The authors' code is the same with $\lambda = 0.0051$, which the paper rounds. Code after
+        The authors' code is the same with $\lambda = 0.0051$, which the paper rounds, and so is
+        lightly's `BarlowTwinsLoss`, which raises an error for one sample. Code after
         the paper's listing divides by PyTorch's `std`, of $N - 1$, and then by $N$: even equal
         views have a correlation of $(N - 1) / N$ there.
 

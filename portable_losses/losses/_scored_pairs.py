@@ -152,7 +152,7 @@ def angle(
         batch, such as `in_batch_negatives`.
 
     Where peers differ:
-        sentence-transformers' `AnglELoss` is the same, but NaN for a zero vector.
+        sentence-transformers' `AnglELoss` is the same.
 
     Examples:
         >>> pairs = [[[1.0, 0.0], [2.0, 0.0]], [[1.0, 0.0], [-3.0, 3.0]]]  # of 1 + 0i; 0° and 135°

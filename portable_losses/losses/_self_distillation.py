@@ -73,7 +73,8 @@ def simsiam(y_true: ArrayLike, y_pred: ArrayLike) -> Tensor:
         Xinlei Chen and Kaiming He, "Exploring Simple Siamese Representation Learning", CVPR 2021.
 
     Where peers differ:
-        Keras' `CosineSimilarity` is the second form without a target held constant.
+        Keras' `CosineSimilarity` and lightly's `NegativeCosineSimilarity` are the second form
+        without a target held constant.
 
     Examples:
         >>> predictions, projections = [[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.0], [3.0, 0.0]]

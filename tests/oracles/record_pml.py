@@ -4,18 +4,16 @@ Runs with torch, pytorch-metric-learning and NumPy alone, and writes small `.npz
 beside this file says what they hold. Names, settings and layouts are those of `portable_losses`.
 """
 
-import argparse
 import json
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import pytorch_metric_learning
 import torch
+from _recording import write
 from pytorch_metric_learning import distances, losses, miners, reducers
 
+PACKAGES = ("torch", "pytorch-metric-learning")
 CLASSES, DIM = 5, 4
 STEPS, STEP_SIZE = 6, 4  # of the losses with a memory
 
@@ -460,41 +458,20 @@ def record_memory(seed, name, settings):
     }
 
 
-def versions():
-    """What made the figures, as JSON."""
-    made_by = {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "pytorch-metric-learning": pytorch_metric_learning.__version__,
-        "numpy": np.__version__,
-    }
-    return json.dumps(made_by, sort_keys=True)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    beside = Path(__file__).resolve().parent / "golden"
-    parser.add_argument("--out", default=beside, type=Path, help="folder for the .npz files")
-    folder = parser.parse_args().out
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(1)  # two recordings then agree in every bit
-    files = {}
+def files():
     seeded = [*enumerate(RECIPES.items()), *enumerate(RANKINGS.items(), start=200)]
     for place, (name, recipe) in seeded:
         seed = place if recipe.seed is None else recipe.seed
         for i, settings in enumerate(recipe.settings):
-            files[f"{name}_{i}"] = record(seed, recipe, settings)
-        if recipe.peer in (two_views, vicreg):
-            continue
-        files[f"{name}_one_sample"] = record(seed, recipe, recipe.settings[-1], one_sample=True)
+            yield f"pml_{name}_{i}", record(seed, recipe, settings)
+        if recipe.peer not in (two_views, vicreg):
+            found = record(seed, recipe, recipe.settings[-1], one_sample=True)
+            yield f"pml_{name}_one_sample", found
     for seed, name in enumerate(["supcon", "multi_similarity"], start=100):
         for i, settings in enumerate(RECIPES[name].settings):
-            files[f"memory_{name}_{i}"] = record_memory(seed, name, settings)
-    for name, recorded in files.items():
-        path = folder / f"pml_{name}.npz"
-        np.savez_compressed(path, versions=versions(), **recorded)
-        print(f"{path.name}: {path.stat().st_size} bytes")
+            yield f"pml_memory_{name}_{i}", record_memory(seed, name, settings)
 
 
 if __name__ == "__main__":
-    main()
+    torch.set_num_threads(1)  # two recordings then agree in every bit
+    write(__doc__, PACKAGES, files())

@@ -4,18 +4,16 @@ Runs with torch, pytorch-metric-learning and NumPy alone. README.md beside this 
 file holds. Names, settings and layouts are those of `portable_losses`.
 """
 
-import argparse
 import json
-import platform
-from pathlib import Path
 
 import numpy as np
-import pytorch_metric_learning
 import torch
+from _recording import write
 from pytorch_metric_learning import distances, losses, miners
 from pytorch_metric_learning.utils import loss_and_miner_utils
 
 N, DIM = 8, 4
+PACKAGES = ("torch", "pytorch-metric-learning")
 EUCLIDEAN = distances.LpDistance(normalize_embeddings=False)
 
 
@@ -159,23 +157,6 @@ def weights(labels, x):
     return np.nan_to_num(seen[0].numpy())  # of an anchor without a negative, 0 / 0
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    beside = Path(__file__).resolve().parent / "golden"
-    parser.add_argument("--out", default=beside, type=Path, help="folder for the .npz file")
-    folder = parser.parse_args().out
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(1)
-    made_by = {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "pytorch-metric-learning": pytorch_metric_learning.__version__,
-        "numpy": np.__version__,
-    }
-    path = folder / "miners_pml.npz"
-    np.savez_compressed(path, versions=json.dumps(made_by, sort_keys=True), **record())
-    print(f"{path.name}: {path.stat().st_size} bytes")
-
-
 if __name__ == "__main__":
-    main()
+    torch.set_num_threads(1)
+    write(__doc__, PACKAGES, [("miners_pml", record())])

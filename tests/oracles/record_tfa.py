@@ -4,16 +4,11 @@ Runs with TensorFlow 2.15, TensorFlow Addons 0.23 and NumPy alone, and writes sm
 README.md beside this file says what they hold. Names and settings are those of `portable_losses`.
 """
 
-import argparse
-import json
-import platform
-from pathlib import Path
-
 import numpy as np
 import tensorflow as tf
 import tensorflow_addons as tfa
+from _recording import DIM, PAIRED, SAMPLES, TWO_CLASSES, of_batches, taped, write
 
-SAMPLES, DIM = 8, 4
 METRICS = {"euclidean": "L2", "squared_euclidean": "squared-L2", "cosine": "angular"}
 
 
@@ -84,58 +79,25 @@ def draw_batches(random):
     """Labels and embeddings by the name of the batch. Embeddings are multiples of 1/256, of which
     float32 holds all products and sums: the peer's distances are exact."""
     embeddings = np.round(256 * random.normal(size=[SAMPLES, DIM])) / 256
-    batches = {
-        "paired": ([0, 0, 1, 1, 2, 2, 3, 3], embeddings),
+    return {
+        "paired": (PAIRED, embeddings),
         "singletons": ([3, 0, 4, 1, 0, 3, 3, 2], embeddings),
-        "two_classes": ([0, 1, 0, 1, 1, 0, 1, 0], embeddings),
+        "two_classes": (TWO_CLASSES, embeddings),
         "near": ([0, 1, 0, 1, 2, 2, 2, 0], embeddings / 16),
         "duplicates": ([0, 0, 0, 1, 1, 2, 2, 2], embeddings[[0, 0, 1, 2, 3, 4, 5, 4]]),
         "one_class": ([2] * SAMPLES, embeddings),
         "all_distinct": (range(SAMPLES), embeddings),
     }
-    return {name: (np.array(y, "int32"), x.astype("float32")) for name, (y, x) in batches.items()}
 
 
-def record(seed, build, settings):
-    loss, figures = build(settings), []
-    batches = draw_batches(np.random.RandomState(seed))
-    for labels, embeddings in batches.values():
-        x = tf.constant(embeddings)
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            value = loss(tf.constant(labels), x)
-        figures.append((value.numpy(), tape.gradient(value, x).numpy()))
-    recorded = {"settings": json.dumps(settings), "batches": np.array(list(batches))}
-    recorded["labels"], recorded["embeddings"] = map(np.stack, zip(*batches.values(), strict=True))
-    recorded["loss"], recorded["gradient"] = map(np.stack, zip(*figures, strict=True))
-    return recorded
-
-
-def versions():
-    """What made the figures, as JSON."""
-    made_by = {
-        "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "tensorflow-addons": tfa.__version__,
-        "numpy": np.__version__,
-    }
-    return json.dumps(made_by, sort_keys=True)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    beside = Path(__file__).resolve().parent / "golden"
-    parser.add_argument("--out", default=beside, type=Path, help="folder for the .npz files")
-    folder = parser.parse_args().out
-    folder.mkdir(parents=True, exist_ok=True)
-    tf.config.threading.set_intra_op_parallelism_threads(1)  # two recordings then agree
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+def files():
     for seed, (name, (build, several)) in enumerate(RECIPES.items()):
+        batches = draw_batches(np.random.RandomState(seed))
         for i, settings in enumerate(several):
-            path = folder / f"tfa_{name}_{i}.npz"
-            np.savez_compressed(path, versions=versions(), **record(seed, build, settings))
-            print(f"{path.name}: {path.stat().st_size} bytes")
+            yield f"tfa_{name}_{i}", of_batches(settings, batches, taped(build(settings)))
 
 
 if __name__ == "__main__":
-    main()
+    tf.config.threading.set_intra_op_parallelism_threads(1)  # two recordings then agree
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    write(__doc__, ("tensorflow", "tensorflow-addons"), files())

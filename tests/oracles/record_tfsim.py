@@ -4,17 +4,10 @@ Runs with TensorFlow 2.15, TensorFlow Similarity 0.17 and NumPy, and writes smal
 README.md beside this file says what they hold. Names and settings are those of `portable_losses`.
 """
 
-import argparse
-import json
-import platform
-from pathlib import Path
-
 import numpy as np
 import tensorflow as tf
-import tensorflow_similarity
+from _recording import DIM, PAIRED, SAMPLES, TWO_CLASSES, of_batches, taped, write
 from tensorflow_similarity import losses
-
-SAMPLES, DIM = 8, 4
 
 
 def triplet(settings):
@@ -113,55 +106,23 @@ def draw_batches(random):
     of another, in the batch."""
     embeddings = random.normal(size=[SAMPLES, DIM])
     return {
-        "paired": ([0, 0, 1, 1, 2, 2, 3, 3], embeddings),
-        "two_classes": ([0, 1, 0, 1, 1, 0, 1, 0], embeddings),
+        "paired": (PAIRED, embeddings),
+        "two_classes": (TWO_CLASSES, embeddings),
         "uneven": ([2, 0, 2, 2, 0, 2, 1, 1], random.normal(size=[SAMPLES, DIM])),
     }
 
 
-def record(seed, build, settings):
-    loss, figures = build(settings), []
-    if settings.get("distance") == "cosine" or build is multi_similarity:
-        loss = of_units(loss)
-    batches = draw_batches(np.random.RandomState(seed))
-    batches = {k: (np.array(y, "int32"), x.astype("float32")) for k, (y, x) in batches.items()}
-    for labels, embeddings in batches.values():
-        x = tf.constant(embeddings)
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            value = loss(tf.constant(labels), x)
-        figures.append((value.numpy(), tape.gradient(value, x).numpy()))
-    recorded = {"settings": json.dumps(settings), "batches": np.array(list(batches))}
-    recorded["labels"], recorded["embeddings"] = map(np.stack, zip(*batches.values(), strict=True))
-    recorded["loss"], recorded["gradient"] = map(np.stack, zip(*figures, strict=True))
-    return recorded
-
-
-def versions():
-    """What made the figures, as JSON."""
-    made_by = {
-        "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "tensorflow-similarity": tensorflow_similarity.__version__,
-        "numpy": np.__version__,
-    }
-    return json.dumps(made_by, sort_keys=True)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    beside = Path(__file__).resolve().parent / "golden"
-    parser.add_argument("--out", default=beside, type=Path, help="folder for the .npz files")
-    folder = parser.parse_args().out
-    folder.mkdir(parents=True, exist_ok=True)
-    tf.config.threading.set_intra_op_parallelism_threads(1)  # two recordings then agree
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+def files():
     for seed, (name, (build, several)) in enumerate(RECIPES.items()):
+        batches = draw_batches(np.random.RandomState(seed))
         for i, settings in enumerate(several):
-            path = folder / f"tfsim_{name}_{i}.npz"
-            np.savez_compressed(path, versions=versions(), **record(seed, build, settings))
-            print(f"{path.name}: {path.stat().st_size} bytes")
+            loss = build(settings)
+            if settings.get("distance") == "cosine" or build is multi_similarity:
+                loss = of_units(loss)
+            yield f"tfsim_{name}_{i}", of_batches(settings, batches, taped(loss))
 
 
 if __name__ == "__main__":
-    main()
+    tf.config.threading.set_intra_op_parallelism_threads(1)  # two recordings then agree
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    write(__doc__, ("tensorflow", "tensorflow-similarity"), files())
