@@ -57,6 +57,7 @@ class Reduction:
 
 
 _OF_TF2 = {
+    None: Reduction.NONE,
     "auto": Reduction.SUM_OVER_BATCH_SIZE,
     "sum": Reduction.SUM,
     "sum_over_batch_size": Reduction.SUM_OVER_BATCH_SIZE,
@@ -84,9 +85,9 @@ def _require_broadcastable(weights: Any, values: Any) -> None:
         )
 
 
-def weighted(losses: Any, weights: Any, reduction: str) -> Any:
+def weighted(losses: Any, weights: Any, reduction: str | None) -> Any:
     """The losses times their weights, reduced; computed in float32."""
-    reduction = _OF_TF2.get(reduction, reduction)
+    reduction = _OF_TF2.get(reduction, reduction or "")
     Reduction.validate(reduction)
     losses, weights = tensor(losses), tensor(weights)
     dtype = dtype_of(losses)

@@ -63,7 +63,8 @@ def rewrite(
     """
     if target not in TARGETS:
         raise ValueError(f"`target` must be one of {TARGETS}. Received: {target!r}.")
-    if not OLD.search(source):
+    others = {module.rpartition(".")[2] for module in elsewhere or ()}
+    if not OLD.search(source) and not any(name in source for name in others):
         return Result(source, False)
     tree, module = _parse(source, path)
     stars = {

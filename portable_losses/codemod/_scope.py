@@ -85,6 +85,13 @@ def parts_of(node: cst.CSTNode) -> tuple[str, ...] | None:
     return (node.value, *reversed(found))
 
 
+def bound(target: cst.BaseExpression) -> list[str]:
+    """The names that an assignment to `target` gives a value."""
+    if isinstance(target, cst.Tuple | cst.List):
+        return [name for element in target.elements for name in bound(element.value)]
+    return [target.value] if isinstance(target, cst.Name) else []
+
+
 class Names:
     """The scopes and chains of a module, and `symbol(node)`: what an expression means."""
 

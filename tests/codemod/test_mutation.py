@@ -18,7 +18,7 @@ from keras import ops
 from portable_losses.codemod import _engine, _names, rewrite, rules, tables
 from portable_losses.codemod._scope import Names
 from tests.codemod.test_calls import COMPAT, HEADERS, figures
-from tests.codemod.test_snippets import SNIPPETS
+from tests.codemod.test_snippets import SNIPPETS, rewritten
 
 slow_elsewhere = pytest.mark.skipif(
     keras.backend.backend() != "torch", reason="the faults are the same on each backend"
@@ -314,7 +314,7 @@ def test_a_fault_in_a_row_is_caught(calls, monkeypatch):
 
 def outcome(snippet):
     try:
-        result = rewrite(snippet["before"])
+        result = rewritten(snippet)
     except Exception as error:
         return type(error).__name__
     findings = "".join(f"{f.line} {f.severity} {f.rule}\n" for f in result.findings)

@@ -243,3 +243,22 @@ def test_any_loss_of_known_operations(loss):
     found = number(scope["loss"](*tensors(X, Y)))
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
     assert keras.backend.standardize_dtype(found.dtype) == "float32"
+
+
+def test_reductions_of_tensorflow_1():
+    """Of squared errors 1, 4, 9 with weights 1, 0, 2: as tf.losses reduced them."""
+    names = "NONE SUM SUM_OVER_BATCH_SIZE MEAN SUM_BY_NONZERO_WEIGHTS SUM_OVER_NONZERO_WEIGHTS"
+    calls = ", ".join(
+        f"tf.losses.mean_squared_error(t, p, w, reduction=tf.losses.Reduction.{name})"
+        for name in names.split()
+    )
+    scope = {}
+    exec(
+        rewrite(f"import tensorflow as tf\n\n\ndef f(t, p, w):\n    return {calls}\n").source, scope
+    )
+    t, p = np.zeros(3, "float32"), np.array([1, 2, 3], "float32")
+    found = [number(x) for x in scope["f"](*tensors(t, p, np.array([1, 0, 2], "float32")))]
+    for value, expected in zip(
+        found, [[1, 0, 18], 19, 19 / 3, 19 / 3, 19 / 2, 19 / 2], strict=True
+    ):
+        np.testing.assert_allclose(value, expected, rtol=1e-6)

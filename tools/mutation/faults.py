@@ -81,7 +81,7 @@ def faults(function: ast.FunctionDef) -> list[Fault]:
     }
     for place in range(len(function.body)):
         for fault in _within(Slot(function, "body", place), bound):
-            if id(fault.old) not in last:
+            if id(fault.old) not in last and ast.dump(fault.old) != ast.dump(fault.new):
                 found.setdefault((id(fault.old), ast.dump(fault.new)), fault)
     return list(found.values())
 

@@ -5,6 +5,7 @@ import libcst as cst
 from portable_losses.codemod._context import Context
 from portable_losses.codemod._moved import moved
 from portable_losses.codemod._result import CHECK, STOP
+from portable_losses.codemod._scope import bound
 from portable_losses.codemod.rules.keras2 import LAYER, through_keras2
 from portable_losses.codemod.rules.layer_metrics import FOUND
 
@@ -34,6 +35,7 @@ def apply(ctx: Context) -> None:
             methods is None
             or function is None
             or function.name.value != "call"
+            or not isinstance(ctx.parent(ctx.parent(function)), cst.ClassDef)
             or not isinstance(ctx.parent(call), cst.Expr)
             or not isinstance(statement, cst.SimpleStatementLine)
             or len(statement.body) != 1
@@ -99,14 +101,21 @@ def _operands(node: cst.BaseExpression) -> list[tuple[cst.BaseExpression, cst.Ba
 def _rebound(ctx: Context, call: cst.Call, function: cst.FunctionDef) -> bool:
     """Whether a name in the update gets another value after it."""
     nodes = list(ctx.names.parents)
-    inside = {c.parts[0] for c in ctx.names.chains.values() if call in ctx.ancestors(c.node)}
+    inside = {c.parts[0] for c in ctx.chains_within(call)}
     later = nodes[nodes.index(call) :]
     return any(
-        isinstance(node, cst.Assign)
-        and function in ctx.ancestors(node)
-        and any(getattr(t.target, "value", "") in inside for t in node.targets)
+        inside & {name for target in _targets(node) for name in bound(target)}
         for node in later
+        if ctx.is_within(node, function)
     )
+
+
+def _targets(node: cst.CSTNode) -> list[cst.BaseExpression]:
+    if isinstance(node, cst.Assign):
+        return [target.target for target in node.targets]
+    if isinstance(node, cst.AugAssign | cst.AnnAssign | cst.NamedExpr | cst.For):
+        return [node.target]
+    return [node.name] if isinstance(node, cst.AsName) else []
 
 
 def _restructure(
@@ -149,7 +158,7 @@ def _restructure(
     names = [
         param.name.value for param in (*function.params.params, *function.params.kwonly_params)
     ]
-    if "training" not in names:
+    if "training" not in names and function not in ctx.edits:
         ctx.edit(function, _with_training)
 
 

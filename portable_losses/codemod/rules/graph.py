@@ -90,7 +90,6 @@ def apply(ctx: Context) -> None:
     _from_other_files(ctx)
     if ctx.target == "compat":
         ctx.graph |= {ref.definition for ref in ctx.references}
-        return
     _spread(ctx)
 
 

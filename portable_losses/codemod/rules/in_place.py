@@ -7,6 +7,7 @@ import libcst as cst
 
 from portable_losses.codemod._calls import atom
 from portable_losses.codemod._context import Context
+from portable_losses.codemod._scope import bound
 
 OPERATORS = {
     cst.AddAssign: cst.Add,
@@ -70,14 +71,14 @@ def _from_caller(ctx: Context, name: str, function: cst.FunctionDef) -> bool:
         if one in given:
             return True
         for assign in ctx.within(function, cst.Assign):
-            if any(one in _bound(target.target) for target in assign.targets):
+            if any(one in bound(target.target) for target in assign.targets):
                 names += [n for n in _shown(ctx, assign.value) if n not in names]
     return False
 
 
 def _is_kept(ctx: Context, name: str, function: cst.FunctionDef) -> bool:
     return any(
-        name in _bound(target.target) and _operation(ctx, assign.value) in KEPT
+        name in bound(target.target) and _operation(ctx, assign.value) in KEPT
         for assign in ctx.within(function, cst.Assign)
         for target in assign.targets
     )
@@ -86,12 +87,6 @@ def _is_kept(ctx: Context, name: str, function: cst.FunctionDef) -> bool:
 def _operation(ctx: Context, value: cst.BaseExpression) -> str:
     symbol = ctx.symbol(value.func) if isinstance(value, cst.Call) else None
     return (symbol or "").rpartition(".")[2]
-
-
-def _bound(target: cst.BaseExpression) -> list[str]:
-    if isinstance(target, cst.Tuple | cst.List):
-        return [name for element in target.elements for name in _bound(element.value)]
-    return [target.value] if isinstance(target, cst.Name) else []
 
 
 def _shown(ctx: Context, value: cst.BaseExpression) -> list[str]:

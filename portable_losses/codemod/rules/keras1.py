@@ -93,7 +93,6 @@ def _merge(ctx: Context, ref: Reference, call: cst.Call) -> None:
             "with `keras.ops`.",
             STOP,
         )
-        ctx.settle(ref, "same")
         return
     function = f"{ctx.need('', 'keras')}.layers.{MERGES[text]}"
     axis = given.get("concat_axis") if text == "concat" else None

@@ -19,7 +19,11 @@ def through_keras2(ctx: Context, ref: Reference, new: str) -> None:
 def has_loss_tensors(ctx: Context, call: cst.Call) -> bool:
     """Whether `model.add_loss(...)` is of a model that was made through `compat.keras2`."""
     made = _made(ctx, call)
-    return any(ref.call is made and ref.node in ctx.done for ref in ctx.references if ref.call)
+    return any(_is_model(ref) and ref.call is made for ref in ctx.references)
+
+
+def _is_model(ref: Reference) -> bool:
+    return ref.call is not None and moved(ref.symbol)[0] in MODELS
 
 
 def _made(ctx: Context, call: cst.Call) -> cst.BaseExpression | None:
@@ -37,7 +41,7 @@ def apply(ctx: Context) -> None:
             if call.func.attr.value in ("add_loss", "add_metric"):
                 made.add(_made(ctx, call))
     for ref in ctx.references:
-        if ref.call is not None and ref.call in made and moved(ref.symbol)[0] in MODELS:
+        if _is_model(ref) and ref.call in made:
             through_keras2(ctx, ref, MODEL)
             ctx.find(
                 ref.node,

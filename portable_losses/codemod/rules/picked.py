@@ -70,8 +70,10 @@ def _is_changed(ctx: Context, call: cst.Call) -> bool:
     indices, function = call.args[1].value, ctx.function(call)
     made = ctx.assigned(indices) if isinstance(indices, cst.Name) else None
     if made is None or function is None:
-        return False
+        return made is not None  # at the top of a module nobody counts
     words, seen = ctx.words(made), False
+    if any(_text(ctx, a.target) in words for a in ctx.within(function, cst.AugAssign)):
+        return True
     for assign in ctx.within(function, cst.Assign):
         if ctx.is_within(call, assign):
             return False

@@ -1,6 +1,7 @@
 """Names that are no calls: dtypes, `tf.newaxis`, `tf.Tensor`."""
 
 import functools
+import re
 
 import libcst as cst
 
@@ -10,6 +11,7 @@ from portable_losses.codemod.rules.calls import DTYPES
 ALSO = {"half": "float16", "double": "float64"}
 # As strings, which TensorFlow read and Keras 3 does not.
 STRINGS = ALSO | {"float": "float32"}
+WRITTEN = re.compile(rf"""["'](?:{"|".join(DTYPES)})["']""")
 
 
 def apply(ctx: Context) -> None:
@@ -28,6 +30,12 @@ def apply(ctx: Context) -> None:
             ctx.settle(ref, "native")
         elif symbol == "tf.Tensor":
             _tensor(ctx, ref)
+    places = {ref.definition for ref in ctx.references if ref.symbol[:2] in ("K.", "tf")}
+    for node in ctx.all(cst.Comparison):  # `x.dtype == "float32"`
+        if ctx.definition(node) in places - ctx.graph:
+            if WRITTEN.search(ctx.module.code_for_node(node)):
+                _compare(ctx, node)
+                ctx.mark(node)
 
 
 def _strings(ctx: Context, ref: Reference, call: cst.Call) -> None:
@@ -46,10 +54,10 @@ def _put(new: cst.BaseExpression, old: cst.BaseExpression) -> cst.BaseExpression
 
 def _dtype(ctx: Context, ref: Reference, name: str) -> None:
     parent = ctx.parent(ref.node)
-    if isinstance(parent, cst.Comparison | cst.ComparisonTarget):
-        comparison = parent if isinstance(parent, cst.Comparison) else ctx.parent(parent)
-        assert isinstance(comparison, cst.Comparison)
-        _compare(ctx, comparison)
+    while isinstance(parent, cst.Element | cst.Tuple | cst.List | cst.Set | cst.ComparisonTarget):
+        parent = ctx.parent(parent)
+    if isinstance(parent, cst.Comparison):
+        _compare(ctx, parent)
     quoted = f"{ctx.quote}{name}{ctx.quote}"
     ctx.edit(ref.node, lambda node: cst.SimpleString(quoted))
     ctx.settle(ref, "native")
@@ -59,14 +67,22 @@ def _compare(ctx: Context, comparison: cst.Comparison) -> None:
     """`x.dtype == tf.float32`: what PyTorch calls a dtype is no string."""
     sides = [comparison.left, *(target.comparator for target in comparison.comparisons)]
     for side in sides:
-        if isinstance(side, cst.Attribute) and side.attr.value == "dtype" and side not in ctx.edits:
+        if _is_dtype(ctx, side) and side not in ctx.edits:
             keras = ctx.need("", "keras")
 
-            def change(node: cst.Attribute, keras: str = keras) -> cst.BaseExpression:
+            def change(node: cst.BaseExpression, keras: str = keras) -> cst.BaseExpression:
+                if isinstance(node, cst.Attribute) and node.attr.value == "base_dtype":
+                    node = node.value
                 call = cst.parse_expression(f"{keras}.backend.standardize_dtype(x)")
                 return call.with_changes(args=[cst.Arg(node)])
 
             ctx.edit(side, change)
+
+
+def _is_dtype(ctx: Context, node: cst.BaseExpression) -> bool:
+    """`x.dtype`, `x.dtype.base_dtype`, or the name of one."""
+    given = ctx.assigned(node) if isinstance(node, cst.Name) else node
+    return isinstance(given, cst.Attribute) and given.attr.value in ("dtype", "base_dtype")
 
 
 def _tensor(ctx: Context, ref: Reference) -> None:
