@@ -71,7 +71,7 @@ def run_tests(session: nox.Session, backend: str, env: dict[str, str] | None = N
     """All tests, a process per core; `nox -s ... -- -n0` for one process and a debugger."""
     require_only(session, backend)
     single = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-    command = ("pytest", "-q", "-n", "auto", *session.posargs)
+    command = ("pytest", "-q", "-n", "auto", "--dist", "loadgroup", *session.posargs)
     session.run(*command, env=environment(backend) | single | (env or {}))
 
 

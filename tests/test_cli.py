@@ -174,15 +174,6 @@ def test_interrupted(demo, monkeypatch, capsys):
     assert capsys.readouterr().err == "portable-losses: interrupted\n"
 
 
-def test_the_demo_from_end_to_end(tmp_path):
-    found = process("demo", "--epochs", "1", "--model", "mlp", "--out", str(tmp_path / "a" / "b"))
-    assert found.returncode == 0, found.stderr
-    assert "softmax + center loss" in found.stdout and "\x1b" not in found.stdout
-    record = json.loads((tmp_path / "a" / "b" / "results.json").read_text())
-    assert record["backend"] == BACKEND and record["test_images"] == 599
-    assert (tmp_path / "a" / "b" / "embeddings.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
-
-
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT for one process on Windows")
 def test_control_c_while_training(tmp_path):
     options = ["demo", "--epochs", "10000", "--model", "mlp", "--out", str(tmp_path)]

@@ -2,7 +2,10 @@
 
 import io
 import json
+import subprocess
+import sys
 
+import keras
 import numpy as np
 import pytest
 from matplotlib import image
@@ -10,7 +13,11 @@ from rich.console import Console
 
 from portable_losses import _demo
 
+# One process for all of them: what they share takes seconds to make.
+pytestmark = pytest.mark.xdist_group("demo")
+
 OPTIONS = {"model": "mlp", "epochs": 5, "seed": 0}
+COMMAND = [sys.executable, "-P", "-m", "portable_losses.cli", "demo"]
 
 
 def run(folder):
@@ -88,8 +95,19 @@ def test_center_loss_draws_the_classes_together(once):
     assert center["within_over_between"] < alone["within_over_between"]
 
 
-def test_same_seed_same_figures(once, tmp_path):
-    assert without_seconds(run(tmp_path)[0]) == without_seconds(once[1])
+def test_the_command_with_the_same_seed_gives_the_same_figures(once, tmp_path):
+    """In a process of its own, from end to end."""
+    folder = tmp_path / "a" / "b"
+    options = [f"--{name}={value}" for name, value in OPTIONS.items()]
+    found = subprocess.run(
+        [*COMMAND, *options, "--out", str(folder)], capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stderr
+    assert "softmax + center loss" in found.stdout and "\x1b" not in found.stdout
+    record = json.loads((folder / "results.json").read_text())
+    assert record["backend"] == keras.config.backend()
+    assert without_seconds(record) == without_seconds(once[1])
+    assert (folder / "embeddings.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
 def test_another_seed_other_figures(once):

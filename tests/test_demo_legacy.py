@@ -10,6 +10,9 @@ from rich.console import Console
 
 from portable_losses import _demo_legacy, cli
 
+# One process for all of them: what they share takes seconds to make.
+pytestmark = pytest.mark.xdist_group("demo_legacy")
+
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):

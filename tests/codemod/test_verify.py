@@ -13,6 +13,9 @@ from portable_losses import _environment, cli
 from portable_losses.codemod import _run, rewrite
 from portable_losses.codemod.verify import calls, check, guard, plain
 
+# One process for all of them: what they share takes seconds to make.
+pytestmark = pytest.mark.xdist_group("verify")
+
 HERE = Path(check.__file__).parent
 BACKEND = keras.backend.backend()
 

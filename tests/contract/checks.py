@@ -361,8 +361,9 @@ def _compiled_model(subject: Subject, batch: Batch) -> tuple[keras.Model, Any]:
     return model, loss
 
 
-def fit(subject: Subject, rng: np.random.Generator) -> None:
-    """In `fit` the first loss is that of the batch, the weights move, and all stays finite."""
+def fit(subject: Subject, rng: np.random.Generator) -> tuple[keras.Model, dict[str, Any]]:
+    """In `fit` the first loss is that of the batch, the weights move, and all stays finite. The
+    model, and what `fit` was given."""
     batch = y_true, y_pred = subject.case.batch(rng, N)
     model, loss = _compiled_model(subject, batch)
     weights = rng.uniform(0.5, 2, N).astype("float32")
@@ -372,26 +373,24 @@ def fit(subject: Subject, rng: np.random.Generator) -> None:
     else:
         expected = float(numbers(call(loss, y_true, y_pred, sample_weight=weights)))
     before = [np.asarray(numbers(w)) for w in model.trainable_weights]
-    history = model.fit(y_pred, y_true, sample_weight=weights, epochs=2, batch_size=N, verbose=0)
-    close(history.history["loss"][0], expected)
-    assert np.isfinite(history.history["loss"]).all()
+    given = {"x": y_pred, "y": y_true, "sample_weight": weights}
+    given |= {"epochs": 2, "batch_size": N, "shuffle": False, "verbose": 0}
+    history = model.fit(**given).history["loss"]
+    close(history[0], expected)
+    assert np.isfinite(history).all()
     moved = [
         np.abs(numbers(w) - b).max() for w, b in zip(model.trainable_weights, before, strict=True)
     ]
     assert min(moved) > 0, "a weight did not move"
+    return model, given
 
 
-def keras_file(subject: Subject, rng: np.random.Generator, folder: Any) -> None:
-    """A compiled model in a `.keras` file comes back with its loss, and trains on as it would."""
-    batch = y_true, y_pred = subject.case.batch(rng, 8)
-    model, _ = _compiled_model(subject, batch)
-    model.fit(y_pred, y_true, batch_size=4, shuffle=False, verbose=0)
+def keras_file(model: keras.Model, given: dict[str, Any], folder: Any) -> None:
+    """A model that was trained comes back from a `.keras` file with its loss, and trains on as it
+    would. `given` is what its `fit` takes."""
     model.save(folder / "model.keras")
     twin = keras.saving.load_model(folder / "model.keras")
-    histories = [
-        m.fit(y_pred, y_true, epochs=2, batch_size=4, shuffle=False, verbose=0).history["loss"]
-        for m in (model, twin)
-    ]
+    histories = [m.fit(**given).history["loss"] for m in (model, twin)]
     close(histories[1], histories[0], rtol=1e-6, atol=1e-7)
 
 

@@ -75,8 +75,8 @@ def test_kink(subject: Subject, kink: Any):
 
 
 @one_setting
-def test_fit(subject: Subject, rng: np.random.Generator):
-    checks.fit(subject, rng)
+def test_fit_and_keras_file(subject: Subject, rng: np.random.Generator, tmp_path: Any):
+    checks.keras_file(*checks.fit(subject, rng), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,3 @@ def test_fit(subject: Subject, rng: np.random.Generator):
 )
 def test_untracked(subject: Subject, rng: np.random.Generator):
     checks.untracked(subject, rng)
-
-
-@one_setting
-def test_keras_file(subject: Subject, rng: np.random.Generator, tmp_path: Any):
-    checks.keras_file(subject, rng, tmp_path)

@@ -169,7 +169,7 @@ def run(clause: str, cls: type, rng: np.random.Generator, folder: Any) -> None:
         case "low_precision":
             checks.low_precision(subject, rng, "float16")
         case "keras_file":
-            checks.keras_file(subject, rng, folder)
+            checks.keras_file(*checks.fit(subject, rng), folder)
         case _:
             getattr(checks, clause)(subject, rng)
 
