@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 from keras import ops
 
 from portable_losses._inputs import (
@@ -78,8 +79,8 @@ def dino(
         Armand Joulin, "Emerging Properties in Self-Supervised Vision Transformers", ICCV 2021.
 
     Where peers differ:
-        The authors' code is the same. In it the temperature of the teacher rises in the first
-        epochs, where asked for.
+        The authors' code and lightly's `DINOLoss` are the same. The temperature of the teacher
+        rises in the first epochs there: `portable_losses.training.TeacherTemperature`.
 
     Examples:
         >>> teacher, student = [[[9.0, 0.0], [9.0, 0.0]]], [[[0.0, 0.0], [0.0, 0.0]]]
@@ -118,8 +119,9 @@ class DINO(StatefulLoss):
 
     Give it to `portable_losses.training.LossModel`, around a model that returns the outputs of
     student and teacher, `(N, V + 2, K)`; or to a `LossEndpoint`, whose `y_true` are the teacher's.
-    That the weights of the teacher follow those of the student is the model's to do. Samples that
-    are masked or of weight 0 do not move the center.
+    `portable_losses.training.MomentumTeacher` lets the weights of the teacher follow those of the
+    student, and `TeacherTemperature` has the warm-up of its temperature, which is a variable,
+    `teacher_temperature`. Samples that are masked or of weight 0 do not move the center.
 
     Args:
         output_dim: The number of outputs, $K$; taken from the first batch if None.
@@ -173,6 +175,15 @@ class DINO(StatefulLoss):
             teacher_temperature=teacher_temperature,
             center_momentum=center_momentum,
         )
+        # A variable, so that a callback can move it between steps that are compiled.
+        self.teacher_temperature = self.add_weight(
+            name="teacher_temperature",
+            shape=(),
+            initializer=keras.initializers.Constant(teacher_temperature),
+            dtype=self.state_dtype,
+            trainable=False,
+            aggregation="mean",
+        )
         if output_dim is not None:
             self.build((None,), (None, require_count("output_dim", output_dim)))
 
@@ -192,9 +203,13 @@ class DINO(StatefulLoss):
         )
 
     def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        names = ("student_temperature", "teacher_temperature")
-        settings = {name: self.settings[name] for name in names}
-        return dino(y_true, y_pred, self.center, **settings)
+        return dino(
+            y_true,
+            y_pred,
+            self.center,
+            student_temperature=self.settings["student_temperature"],
+            teacher_temperature=ops.convert_to_tensor(self.teacher_temperature),
+        )
 
     def update(self, y_true: Tensor, y_pred: Tensor, counted: Tensor) -> None:
         _, teacher, _ = _student_and_teacher(y_true, y_pred)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from portable_losses import losses
+from portable_losses import losses, training
 from tests import autodiff
 
 RECORDED = sorted((Path(__file__).parent / "golden").glob("views_*.npz"))
@@ -91,6 +91,15 @@ def test_dino(path):
     value, slope = figures(function, {}, *inputs)
     assert_close(value, recorded["loss"], "loss")
     assert_close(slope, recorded["gradient"], "gradient")
+
+    loss = losses.DINO(recorded["center"].shape[1], **settings)
+    warmup = {key: x for key, x in recorded["settings"].items() if key.startswith("warmup")}
+    callback, step = training.TeacherTemperature(loss, **warmup), autodiff.training_step(loss)
+    for epoch, given in enumerate(zip(recorded["labels"], recorded["embeddings"], strict=True)):
+        callback.on_epoch_begin(epoch)
+        assert_close(float(step(*given)), recorded["loss"][epoch], f"loss of the class, {epoch}")
+        center = ops.convert_to_numpy(loss.center)
+        assert_close(center, recorded["center"][epoch], f"center after {epoch}")
 
 
 def test_every_file_says_what_made_it():
