@@ -20,12 +20,18 @@ Distance = str | float
 
 
 def dot(x: Tensor, y: Tensor) -> Tensor:
-    return x @ ops.transpose(y)  # `ops.matmul` computes float64 in float32 on PyTorch (Keras 3.15)
+    return _backend.dot(x, y)
 
 
 def cosine(x: Tensor, y: Tensor) -> Tensor:
     """Cosine of the angle; 0 and gradient 0 to a zero vector."""
-    return dot(_numerics.normalize(x), _numerics.normalize(y))
+    return dot(*_of_both(_numerics.normalize, x, y))
+
+
+def _of_both(function: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """`function` of each; once, if anchors are their own references."""
+    found = function(x)
+    return found, found if y is x else function(y)
 
 
 def squared_euclidean(x: Tensor, y: Tensor) -> Tensor:
@@ -74,7 +80,7 @@ def lp(x: Tensor, y: Tensor, p: float) -> Tensor:
 
 def snr(x: Tensor, y: Tensor) -> Tensor:
     """Variance of x − y over that of x, among coordinates; 0 and gradient 0 where x has none."""
-    x, y = _spread(x), _spread(y)
+    x, y = _of_both(_spread, x, y)
     return divide(squared_euclidean(x, y), ops.sum(ops.square(x), axis=1, keepdims=True))
 
 

@@ -25,7 +25,7 @@ from portable_losses._distances import in_equal_parts
 from portable_losses._distances import require_distance as require_distance
 from portable_losses._distances import squared_euclidean as squared_euclidean
 from portable_losses._inputs import as_float, as_labels, require_count, require_same_batch
-from portable_losses._numerics import divide
+from portable_losses._numerics import divide, where
 from portable_losses._typing import ArrayLike, Tensor
 
 PROTOCOL = ("ref_labels", "ref_embeddings", "ref_mask", "mask")
@@ -264,7 +264,7 @@ def _as_mask(mask: ArrayLike, name: str, shapes: list[tuple[int | None, ...]]) -
 
 
 def _where_rows(mask: Tensor, x: Tensor) -> Tensor:
-    return ops.where(ops.expand_dims(mask, 1), x, ops.zeros_like(x))
+    return where(ops.expand_dims(mask, 1), x)
 
 
 # Values, one per anchor ---------------------------------------------------------------------
@@ -278,9 +278,8 @@ def per_anchor(found: Pairs, total: Tensor, count: Tensor) -> Tensor:
     which Keras takes the mean over the batch: `total` times N / Σ count. All are 0 where there is
     nothing to average. N is the number of anchors that count.
     """
-    zeros = ops.zeros_like(total)
-    count = ops.where(found.counted, ops.cast(count, total.dtype), zeros)
-    total = ops.where(count > 0, total, zeros)
+    count = where(found.counted, ops.cast(count, total.dtype))
+    total = where(count > 0, total)
     samples = ops.sum(ops.cast(found.counted, total.dtype))
     return total * divide(samples, ops.sum(count))
 

@@ -361,8 +361,11 @@ def split_the_cpu() -> None:
         tf.config.set_logical_device_configuration(cpu, two)
 
 
-def timed_step(loss: Any, y_true: np.ndarray, y_pred: np.ndarray) -> Callable[[], Any]:
-    """Value and gradient of `loss`, compiled as Keras' trainer does, waiting for the result."""
+def timed_step(
+    loss: Any, y_true: np.ndarray, y_pred: np.ndarray, fused: bool = False
+) -> Callable[[], Any]:
+    """Value and gradient of `loss`, compiled as Keras' trainer does by default, waiting for the
+    result; if `fused`, by the backend's compiler: `jit_compile=True`, or `torch.compile`."""
     y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
     match BACKEND:
         case "jax":
@@ -373,7 +376,7 @@ def timed_step(loss: Any, y_true: np.ndarray, y_pred: np.ndarray) -> Callable[[]
         case "tensorflow":
             import tensorflow as tf
 
-            @tf.function
+            @tf.function(jit_compile=fused or None)
             def graph(t, p):
                 with tf.GradientTape() as tape:
                     tape.watch(p)
@@ -382,13 +385,16 @@ def timed_step(loss: Any, y_true: np.ndarray, y_pred: np.ndarray) -> Callable[[]
 
             return lambda: graph(y_true, y_pred)
         case "torch":
+            import torch
+
             x = y_pred.detach().clone().requires_grad_()
+            value = torch.compile(lambda t, p: loss(t, p), fullgraph=True) if fused else loss
 
-            def eager():
+            def step():
                 x.grad = None
-                loss(y_true, x).backward()
+                value(y_true, x).backward()
 
-            return eager
+            return step
     raise NotImplementedError(BACKEND)
 
 

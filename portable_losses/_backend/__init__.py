@@ -19,8 +19,11 @@ Each backend has a module with the same functions:
   is no input, so that an update would be thrown away when the trace ends;
 * `squared_distances(x, y)`: `‖x − y‖²` of rows, `(N, d)` and `(M, d)` to `(N, M)`, as sums of
   squared differences; no gradient;
+* `dot(x, y)`: dot products of rows, `(N, d)` and `(M, d)` to `(N, M)`;
 * `distances(x, y, squared)`: the same, or its root, with the gradient; None where a compiler makes
   one program of operations that say it as well;
+* `where(mask, x, otherwise)`: `x` where the mask holds, and a number elsewhere; and
+  `indicator(mask, dtype)`, 1 where it holds and 0 elsewhere;
 * `nearest_above(x, among, wanted)`: for each entry of `(N, M)` that is `wanted` and none of those
   `among`, bool `(N, M)` both, the column of the smallest of those in its row that is larger; and
   whether there is one. The fewer are wanted, the sooner it is done;
@@ -87,6 +90,8 @@ compiled = _module.compiled
 concrete = _module.concrete
 count_below = _module.count_below
 distances = _module.distances
+dot = _module.dot
+indicator = _module.indicator
 is_traced = _module.is_traced
 keep = _module.keep
 map_blocks = _module.map_blocks
@@ -102,6 +107,7 @@ unique = _module.unique
 value_and_gradient = _module.value_and_gradient
 Tape = _module.Tape
 value_of = _module.value_of
+where = _module.where
 with_rows = _module.with_rows
 with_value = _module.with_value
 
@@ -222,7 +228,9 @@ __all__ = [
     "concrete",
     "count_below",
     "distances",
+    "dot",
     "get_logits",
+    "indicator",
     "is_lost",
     "is_traced",
     "keep",
@@ -245,6 +253,7 @@ __all__ = [
     "unique",
     "value_and_gradient",
     "value_of",
+    "where",
     "with_rows",
     "with_rows_added",
     "with_value",

@@ -113,6 +113,17 @@ def replicas() -> int:
     return 1
 
 
+def where(mask: Tensor, x: Tensor, otherwise: float) -> Tensor:
+    return ops.where(mask, x, ops.convert_to_tensor(otherwise, dtype=x.dtype))
+
+
+indicator = ops.cast
+
+
+def dot(x: Tensor, y: Tensor) -> Tensor:
+    return x @ ops.transpose(y)  # `ops.matmul` computes float64 in float32 on PyTorch (Keras 3.15)
+
+
 def distances(x: Tensor, y: Tensor, squared: bool) -> None:
     return None
 

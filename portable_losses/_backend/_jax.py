@@ -115,6 +115,9 @@ def snapshot(tensor: Tensor) -> Tensor:
 
 
 distances = _generic.distances
+dot = _generic.dot
+indicator = _generic.indicator
+where = _generic.where
 keep = _generic.keep
 unique = _generic.unique
 value_of = _generic.value_of

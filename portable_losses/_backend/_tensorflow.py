@@ -238,6 +238,9 @@ def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
 
 
 distances = _generic.distances
+dot = _generic.dot
+indicator = _generic.indicator
+where = _generic.where
 squared_distances = tf.function(_squared_distances, jit_compile=True, autograph=False)
 # By itself each step of the search would be a pass over memory.
 _rank = tf.function(_generic.rank, jit_compile=True, autograph=False)

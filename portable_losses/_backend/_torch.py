@@ -229,56 +229,127 @@ def replicas() -> int:
     return 1
 
 
+def where(mask: Tensor, x: Tensor, otherwise: float) -> Tensor:
+    large = mask.numel() >= 2**14 and mask.shape == x.shape and x.device.type == "cpu"
+    if large and x.is_floating_point() and not tracing():
+        return _Where.apply(mask, x, otherwise)
+    return torch.where(mask, x, otherwise)
+
+
+class _Where(torch.autograd.Function):
+    """By the bits of numbers: `torch.where` looks at one entry after the other, on the CPU, and
+    guesses badly which way the next one goes."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(mask: Tensor, x: Tensor, otherwise: float) -> Tensor:
+        kind = {2: torch.int16, 4: torch.int32, 8: torch.int64}[x.element_size()]
+        bits = mask.view(torch.int8).neg().to(kind)
+        number = torch.tensor(otherwise, dtype=x.dtype).view(kind)
+        if otherwise:
+            bits = (x.view(kind) ^ number).bitwise_and_(bits).bitwise_xor_(number)
+        else:
+            bits &= x.view(kind)
+        return bits.view(x.dtype)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[0])
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[None, Tensor, None]:
+        return None, where(*ctx.saved_tensors, upstream, 0.0), None
+
+
+def indicator(mask: Tensor, dtype: str) -> Tensor:
+    # As bytes: PyTorch has an order fewer instructions for those than for what is true.
+    return mask.view(torch.int8).to(getattr(torch, dtype))
+
+
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    return _lengths(x, y).square()
+    return _between(x, y, squared=True)
 
 
-def _lengths(x: Tensor, y: Tensor) -> Tensor:
-    if concrete(x) is not None and concrete(y) is not None and _are_one(x, y):
+def _between(x: Tensor, y: Tensor, squared: bool) -> Tensor:
+    if torch.compiler.is_compiling():  # Inductor adds up what it never writes to memory
+        found = (x.unsqueeze(1) - y).square().sum(-1)
+        return found if squared else found.sqrt()
+    if x is y and concrete(x) is not None:
         # Each pair once, by a function that is an order faster on the CPU.
+        each = torch.pdist(x)
         above = torch.ones((len(x), len(x)), dtype=torch.bool).triu_(1)
         found = torch.zeros(above.shape, dtype=x.dtype)
-        found.masked_scatter_(above, torch.pdist(x))
-        return found + found.T
-    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
+        found.masked_scatter_(above, each.square_() if squared else each)
+        return _with_transpose(found)
+    found = torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
+    return found.square() if squared else found
+
+
+def _with_transpose(x: Tensor) -> Tensor:
+    return x.T.contiguous().add_(x)  # a sum of rows and columns would go through memory in leaps
 
 
 class _Distances(torch.autograd.Function):
-    """The gradient is two products, of matrices that are there: by way of operations, PyTorch would
-    pass over all pairs some ten times more."""
+    """The gradient is a product for each of `rows`, of matrices that are there: by way of
+    operations, PyTorch would pass over all pairs some ten times more. `rows` are the anchors and
+    their references; or the anchors alone, if they are that too."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor, squared: bool) -> Tensor:
-        lengths = _lengths(x, y)
-        found = lengths.square() if squared else lengths
-        ctx.squared = squared
-        ctx.save_for_backward(x, y, *([] if squared else [found]))
-        return found
+    def forward(squared: bool, *rows: Tensor) -> Tensor:
+        return _between(rows[0], rows[-1], squared)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.squared, *rows = inputs
+        ctx.save_for_backward(*rows, *([] if ctx.squared else [output]))
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        x, y, *lengths = ctx.saved_tensors
-        center = y.detach().mean(0, keepdim=True)  # far from the origin, a product loses digits
-        x, y = x - center, y - center
         # d‖x − y‖² = 2(x − y), and d‖x − y‖ = (x − y) / ‖x − y‖, or 0 between equal vectors.
-        if ctx.squared:
-            each = 2 * upstream
-        else:
-            each = upstream / lengths[0].masked_fill(lengths[0] == 0, torch.inf)
+        rows, each, scale = ctx.saved_tensors, upstream, 2.0
+        if not ctx.squared:
+            *rows, lengths = rows
+            tiny = torch.finfo(lengths.dtype).tiny
+            each, scale = upstream * lengths.sign() / lengths.clamp_min(tiny), 1.0
+        center = rows[-1].detach().mean(0, keepdim=True)  # far from the origin, digits are lost
+        x, y = rows[0] - center, rows[-1] - center
+        if len(rows) == 1:
+            each = _with_transpose(each)
+            return None, scale * (each.sum(1, keepdim=True) * x - each @ x)
         of_x = of_y = None
-        if ctx.needs_input_grad[0]:
-            of_x = each.sum(1, keepdim=True) * x - each @ y
         if ctx.needs_input_grad[1]:
-            of_y = each.sum(0).unsqueeze(1) * y - each.T @ x
-        return of_x, of_y, None
+            of_x = scale * (each.sum(1, keepdim=True) * x - each @ y)
+        if ctx.needs_input_grad[2]:
+            of_y = scale * (each.sum(0).unsqueeze(1) * y - each.T @ x)
+        return None, of_x, of_y
+
+
+class _Products(torch.autograd.Function):
+    """Of rows with one another, with one product in the gradient in place of two."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return x @ x.T
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return _with_transpose(upstream.to(x.dtype)) @ x  # autocast may have made it shorter
+
+
+def dot(x: Tensor, y: Tensor) -> Tensor:
+    return _Products.apply(x) if x is y else x @ y.T
 
 
 def distances(x: Tensor, y: Tensor, squared: bool) -> Tensor:
-    return _Distances.apply(x, y, squared)
-
-
-def _are_one(x: Tensor, y: Tensor) -> bool:
-    return x.data_ptr() == y.data_ptr() and x.shape == y.shape and x.stride() == y.stride()
+    return _Distances.apply(squared, x, *([] if x is y else [y]))
 
 
 def _sorted(x: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:

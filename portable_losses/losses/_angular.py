@@ -7,6 +7,7 @@ from keras import ops
 
 from portable_losses._distances import dot
 from portable_losses._inputs import require_above
+from portable_losses._numerics import indicator, where
 from portable_losses._pairwise import masks, pairs, per_anchor, with_units
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
@@ -83,11 +84,11 @@ def angular(
     s = dot(found.x, found.ref_x)
     # Σ_n e^(4t (x_i + x_p)·x_n) is a product of matrices: nothing is (N, M, M).
     away = ops.exp(4 * t * s)
-    away = ops.where(negative, away, ops.zeros_like(away))
+    away = where(negative, away)
     away = away @ ops.exp(4 * t * dot(found.ref_x, found.ref_x))
     each = ops.log1p(away * ops.exp(-2 * (1 + t) * s))
-    each = ops.where(positive, each, ops.zeros_like(each))
-    count = ops.sum(ops.cast(positive, each.dtype), axis=1)
+    each = where(positive, each)
+    count = ops.sum(indicator(positive, each), axis=1)
     return ops.cast(per_anchor(found, ops.sum(each, axis=1), count), found.dtype)
 
 

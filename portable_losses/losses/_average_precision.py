@@ -5,7 +5,14 @@ from typing import Any
 from keras import ops
 
 from portable_losses._inputs import require_above, require_at_least, require_choice, require_count
-from portable_losses._numerics import absolute, divide, masked_mean, positive_part, running_sums
+from portable_losses._numerics import (
+    absolute,
+    divide,
+    indicator,
+    masked_mean,
+    positive_part,
+    running_sums,
+)
 from portable_losses._pairwise import (
     Pairs,
     dot,
@@ -36,7 +43,7 @@ def _anchors_at_a_time(found: Pairs, candidates: int | None, block_size: int | N
 
 def _sums(numbers: Tensor, *among: Tensor) -> list[Tensor]:
     """Of `(B, K, M)`, the sums over those references that are in each mask, `(B, K)` each."""
-    weights = ops.stack([ops.cast(mask, numbers.dtype) for mask in among], axis=-1)
+    weights = ops.stack([indicator(mask, numbers) for mask in among], axis=-1)
     return ops.unstack(numbers @ weights, num=len(among), axis=-1)
 
 
@@ -242,7 +249,7 @@ def fast_ap(
         everyone = ops.logical_or(positive, negative)
         own, whole = _sums(positive_part(1 - away), positive, everyone)
         share = divide(own * running_sums(own), running_sums(whole))
-        count = ops.sum(ops.cast(positive, share.dtype), axis=1)
+        count = ops.sum(indicator(positive, share), axis=1)
         return has - divide(ops.sum(share, axis=1), count), has
 
     size = _anchors_at_a_time(found, num_bins + 1, block_size)

@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from portable_losses._inputs import require_above, require_between
-from portable_losses._numerics import log_sum_exp, positive_part
+from portable_losses._numerics import indicator, log_sum_exp, positive_part
 from portable_losses._pairwise import (
     Pairs,
     dot,
@@ -97,7 +97,7 @@ def circle(
             + log_sum_exp(gamma * of_negatives * (s - margin), negative)
         )
         both = ops.logical_and(ops.any(positive, axis=1), ops.any(negative, axis=1))
-        return values, ops.cast(both, values.dtype)
+        return values, indicator(both, values)
 
     return ops.cast(per_anchor(found, *in_blocks(found, of_block, block_size)), found.dtype)
 

@@ -7,7 +7,7 @@ from keras import ops
 
 from portable_losses._distances import Distance
 from portable_losses._inputs import require_at_least, require_choice
-from portable_losses._numerics import positive_part
+from portable_losses._numerics import indicator, positive_part, where
 from portable_losses._pairwise import (
     DISTANCES,
     Pairs,
@@ -131,8 +131,8 @@ def values_of_sides(
         for pair, excess in zip(masks(block), excesses(block, *shared), strict=True):
             each = positive_part(excess)
             counts = ops.logical_and(pair, each > 0) if average == "nonzero" else pair
-            each = ops.where(pair, each if power == 1 else ops.square(each), ops.zeros_like(each))
-            sums += [ops.sum(each, axis=1), ops.sum(ops.cast(counts, each.dtype), axis=1)]
+            each = where(pair, each if power == 1 else ops.square(each))
+            sums += [ops.sum(each, axis=1), ops.sum(indicator(counts, each), axis=1)]
         return tuple(sums)
 
     total, count, of_negatives, number = in_blocks(found, of_block, block_size, shared=shared)

@@ -6,11 +6,11 @@ from keras import ops
 
 from portable_losses._distances import euclidean
 from portable_losses._inputs import require_count, require_within
-from portable_losses._numerics import divide
+from portable_losses._numerics import divide, where
 from portable_losses._pairwise import Pairs, masks, views, with_units
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import StatefulLoss, register
-from portable_losses.losses._triplet import largest
+from portable_losses.losses._triplet import extreme
 
 LOW, WIDTH = -2.0, 4.0  # between which a difference of two distances of unit vectors lies
 
@@ -22,14 +22,14 @@ def _differences(found: Pairs) -> tuple[Tensor, Tensor]:
     distances = euclidean(found.x, found.ref_x)
     rows = ops.arange(ops.shape(distances)[0], dtype="int32")
     own = ops.equal(ops.expand_dims(rows, 1), rows)
-    near = ops.sum(ops.where(own, distances, ops.zeros_like(distances)), axis=1)
+    near = ops.sum(where(own, distances), axis=1)
     counted = ops.logical_and(negative, ops.expand_dims(found.counted, 1))
     # The negative of either view, whichever is nearer.
-    of_first = -largest(-distances, counted)
-    of_second = -largest(-ops.transpose(distances), ops.transpose(counted))
+    of_first = extreme(distances, counted, least=True)
+    of_second = extreme(ops.transpose(distances), ops.transpose(counted), least=True)
     far = ops.where(of_second < of_first, of_second, of_first)
     there = ops.any(counted, axis=1)
-    return ops.where(there, near - far, ops.zeros_like(near)), there
+    return where(there, near - far), there
 
 
 def _places(differences: Tensor, num_bins: int) -> Tensor:
@@ -94,10 +94,10 @@ def dynamic_soft_margin(
     num_bins = histogram.shape[0] - 1
     ends = ops.cast(ops.arange(num_bins + 1), differences.dtype)
     below = ops.expand_dims(_places(differences, num_bins), 1) >= ends
-    share = ops.where(below, histogram, ops.zeros_like(histogram))
+    share = where(below, histogram)
     total = ops.sum(histogram)
     weights = ops.where(total > 0, divide(ops.sum(share, axis=1), total), 1.0)
-    values = ops.where(found.counted, weights * differences, ops.zeros_like(differences))
+    values = where(found.counted, weights * differences)
     return ops.cast(values, found.dtype)
 
 
@@ -156,7 +156,7 @@ class DynamicSoftMargin(StatefulLoss):
         places = ops.expand_dims(_places(differences, num_bins), 1)
         ends = ops.cast(ops.arange(num_bins + 1), places.dtype)
         shares = ops.relu(1 - ops.abs(places - ends))  # to both ends, by nearness
-        shares = ops.where(ops.expand_dims(there, 1), shares, ops.zeros_like(shares))
+        shares = where(ops.expand_dims(there, 1), shares)
         batch = ops.sum(shares, axis=0)
         batch = divide(batch, ops.sum(batch))
         held = ops.convert_to_tensor(self.histogram)

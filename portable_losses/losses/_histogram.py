@@ -6,7 +6,7 @@ from keras import ops
 
 from portable_losses import _backend
 from portable_losses._inputs import require_count
-from portable_losses._numerics import divide, running_sums
+from portable_losses._numerics import divide, indicator, running_sums, where
 from portable_losses._pairwise import dot, masks, pairs, per_anchor, with_units
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
@@ -71,18 +71,17 @@ def histogram(
     low = ops.clip(low, 0, num_bins - 1)
     share = places - ops.cast(low, places.dtype)  # of the node above; the node below has the rest
     nodes = ops.concatenate([ops.reshape(low, (-1,)), ops.reshape(low + 1, (-1,))])
-    zeros = ops.zeros_like(share)
-    shares = [ops.where(positive, x, zeros) for x in (1 - share, share)]
+    shares = [where(positive, x) for x in (1 - share, share)]
     shares = ops.concatenate([ops.reshape(x, (-1,)) for x in shares])
     empty = ops.zeros((num_bins + 1,), dtype=share.dtype)
     density = _backend.with_rows_added(empty, nodes, shares)
-    count = ops.sum(ops.cast(positive, share.dtype))
+    count = ops.sum(indicator(positive, share))
     density = divide(density, count)
     below = running_sums(ops.expand_dims(density, 0))[0]
     # A slope as the density: as a difference of running sums it would lose digits.
     each = ops.take(below, low) + ops.take(density, low + 1) * share
-    each = ops.where(negative, each, zeros)
-    rivals = ops.sum(ops.cast(negative, share.dtype), axis=1)
+    each = where(negative, each)
+    rivals = ops.sum(indicator(negative, share), axis=1)
     return ops.cast(per_anchor(found, ops.sum(each, axis=1), rivals), found.dtype)
 
 

@@ -7,7 +7,7 @@ from keras import ops
 
 from portable_losses._distances import Distance
 from portable_losses._inputs import require_at_least, require_choice
-from portable_losses._numerics import log_sum_exp, positive_part
+from portable_losses._numerics import indicator, log_sum_exp, positive_part, where
 from portable_losses._pairwise import (
     DISTANCES,
     Pairs,
@@ -97,13 +97,13 @@ def lifted_structure(
         push_of_p, p_has = of_references or _pushes(margin - distances, negative, 0)
         each = ops.square(positive_part(distances + _log_add(push, push_of_p, has, p_has))) / 2
         usable = ops.logical_and(positive, ops.logical_or(has, p_has))
-        each = ops.where(usable, each, ops.zeros_like(each))
-        return ops.sum(each, axis=1), ops.sum(ops.cast(usable, each.dtype), axis=1)
+        each = where(usable, each)
+        return ops.sum(each, axis=1), ops.sum(indicator(usable, each), axis=1)
 
     def of_references(block: Pairs) -> tuple[Tensor, Tensor]:
         distances = ops.transpose(DISTANCES[distance](block.ref_x, block.x))
         push, has = _pushes(margin - distances, masks(block)[1], 1)
-        return push[:, 0], ops.cast(has[:, 0], push.dtype)
+        return push[:, 0], indicator(has[:, 0], push)
 
     shared: tuple[Tensor, ...] = ()
     if block_size is not None:  # a block of anchors does not see all negatives of a reference
@@ -122,11 +122,11 @@ def _pushes(costs: Tensor, negative: Tensor, axis: int) -> tuple[Tensor, Tensor]
 def _log_add(x: Tensor, y: Tensor, has_x: Tensor, has_y: Tensor) -> Tensor:
     """log (e^x + e^y), of those that there are; 0 of none."""
     low = -float("inf")
-    x, y = (ops.where(has, z, ops.full_like(z, low)) for z, has in ((x, has_x), (y, has_y)))
+    x, y = (where(has, z, low) for z, has in ((x, has_x), (y, has_y)))
     largest = ops.stop_gradient(ops.maximum(x, y))
-    largest = ops.where(largest > low, largest, ops.zeros_like(largest))
+    largest = where(largest > low, largest)
     total = ops.exp(x - largest) + ops.exp(y - largest)
-    return largest + ops.log(ops.where(total > 0, total, ops.ones_like(total)))
+    return largest + ops.log(where(total > 0, total, 1.0))
 
 
 @register
@@ -228,8 +228,8 @@ def generalized_lifted_structure(
         usable = ops.any(negative, axis=1)
         if singletons == "ignore":
             usable = ops.logical_and(usable, ops.any(positive, axis=1))
-        each = ops.where(usable, positive_part(each), ops.zeros_like(each))
-        return each, ops.cast(usable, each.dtype)
+        each = where(usable, positive_part(each))
+        return each, indicator(usable, each)
 
     return ops.cast(per_anchor(found, *in_blocks(found, of_block, block_size)), found.dtype)
 

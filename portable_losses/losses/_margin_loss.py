@@ -6,7 +6,7 @@ from keras import ops
 
 from portable_losses._distances import DISTANCES, Distance, require_distance
 from portable_losses._inputs import require_at_least, require_choice
-from portable_losses._numerics import positive_part
+from portable_losses._numerics import indicator, positive_part, where
 from portable_losses._pairwise import (
     Pairs,
     in_blocks,
@@ -98,12 +98,11 @@ def margin_loss(
         kinds = ((positive, negative, distances - beta), (negative, positive, beta - distances))
         total = number = ops.zeros_like(distances[:, 0])
         for pair, others, excess in kinds:
-            each = positive_part(excess + margin)
-            each = ops.where(pair, each, ops.zeros_like(each))
-            costly = ops.sum(ops.cast(each > 0, each.dtype), axis=1)
+            each = where(pair, positive_part(excess + margin))
+            costly = ops.sum(indicator(each > 0, each), axis=1)
             weight = ops.ones_like(total)
             if count == "triplets":
-                weight = ops.sum(ops.cast(others, each.dtype), axis=1)
+                weight = ops.sum(indicator(others, each), axis=1)
             total = total + weight * ops.sum(each, axis=1)
             number = number + weight * costly
         return total, number

@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from portable_losses._inputs import require_above
-from portable_losses._numerics import log1p_sum_exp
+from portable_losses._numerics import log1p_sum_exp, where
 from portable_losses._pairwise import (
     Pairs,
     dot,
@@ -89,7 +89,7 @@ def multi_similarity(
         return (of_positives + log1p_sum_exp(beta * above, negative) / beta,)
 
     (values,) = in_blocks(found, of_block, block_size)
-    return ops.cast(ops.where(found.counted, values, ops.zeros_like(values)), found.dtype)
+    return ops.cast(where(found.counted, values), found.dtype)
 
 
 @register

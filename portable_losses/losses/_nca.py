@@ -6,7 +6,7 @@ from keras import ops
 
 from portable_losses._distances import DISTANCES, Distance, require_distance
 from portable_losses._inputs import require_above, require_choice
-from portable_losses._numerics import log_softmax, log_sum_exp
+from portable_losses._numerics import indicator, log_sum_exp, where
 from portable_losses._pairwise import (
     Pairs,
     in_blocks,
@@ -35,10 +35,11 @@ def _log_chances(
 
     def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
         positive, negative = masks(block)
-        scores = -DISTANCES[distance](block.x, block.ref_x) / temperature
-        chances = log_softmax(scores, axis=1, mask=ops.logical_or(positive, negative))
-        useful = ops.logical_and(block.counted, ops.any(positive, axis=1))
-        return log_sum_exp(chances, positive, axis=1), ops.cast(useful, scores.dtype)
+        scores = DISTANCES[distance](block.x, block.ref_x) * (-1 / temperature)
+        of_all = log_sum_exp(scores, ops.logical_or(positive, negative), axis=1)
+        has = ops.sum(indicator(positive, scores), axis=1) > 0
+        chances = where(has, log_sum_exp(scores, positive, axis=1) - of_all)
+        return chances, indicator(ops.logical_and(block.counted, has), scores)
 
     return in_blocks(found, of_block, block_size)
 
@@ -202,7 +203,7 @@ def soft_nearest_neighbor(
     _require(temperature, distance, block_size)
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
     chances, _ = _log_chances(found, temperature, distance, block_size)
-    values = ops.where(found.counted, 0 - chances, ops.zeros_like(chances))
+    values = where(found.counted, 0 - chances)
     return ops.cast(values, found.dtype)
 
 

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from portable_losses._distances import dot
-from portable_losses._numerics import divide, log_softmax
+from portable_losses._numerics import divide, log_softmax, where
 from portable_losses._pairwise import masks, pairs, per_anchor, require_block_size
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
@@ -160,7 +160,7 @@ def npairs_multilabel(
     chances = log_softmax(
         dot(found.x, found.ref_x), axis=1, mask=ops.logical_or(positive, negative)
     )
-    shared = ops.where(positive, ops.cast(shared, chances.dtype), ops.zeros_like(chances))
+    shared = where(positive, ops.cast(shared, chances.dtype))
     total = ops.sum(shared, axis=1)
     values = -divide(ops.sum(shared * chances, axis=1), total)
     return ops.cast(per_anchor(found, values, total > 0), found.dtype)

@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from portable_losses._inputs import require_above
-from portable_losses._numerics import log_sum_exp
+from portable_losses._numerics import indicator, log_sum_exp, where
 from portable_losses._pairwise import (
     Pairs,
     dot,
@@ -36,8 +36,8 @@ def _values(found: Pairs, temperature: float, block_size: int | None) -> Tensor:
         others = log_sum_exp(logits, negative, axis=1, keepdims=True)
         # −log (e^s / (e^s + Σ e^n)) = softplus(log Σ e^n − s)
         costs = ops.logical_and(positive, ops.any(negative, axis=1, keepdims=True))
-        each = ops.where(costs, ops.softplus(others - logits), ops.zeros_like(logits))
-        return ops.sum(each, axis=1), ops.sum(ops.cast(positive, logits.dtype), axis=1)
+        each = where(costs, ops.softplus(others - logits))
+        return ops.sum(each, axis=1), ops.sum(indicator(positive, logits), axis=1)
 
     return per_anchor(found, *in_blocks(found, of_block, block_size))
 

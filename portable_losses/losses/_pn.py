@@ -6,7 +6,7 @@ from keras import ops
 
 from portable_losses._distances import DISTANCES, ROW_DISTANCES, Distance, require_distance
 from portable_losses._inputs import require_at_least, require_choice
-from portable_losses._numerics import positive_part
+from portable_losses._numerics import indicator, positive_part, where
 from portable_losses._pairwise import (
     Pairs,
     in_blocks,
@@ -110,7 +110,7 @@ def pn_loss(
         gap = between(block.x, p) - ops.where(far < near, far, near)
         each = ops.softplus(gap) if soft else positive_part(gap + margin)
         both = ops.logical_and(ops.any(positive, axis=1), ops.any(negative, axis=1))
-        return ops.where(both, each, ops.zeros_like(each)), ops.cast(both, each.dtype)
+        return where(both, each), indicator(both, each)
 
     return ops.cast(per_anchor(found, *in_blocks(found, of_block, block_size)), found.dtype)
 

@@ -6,7 +6,7 @@ from keras import ops
 
 from portable_losses._distances import DISTANCES, Distance, require_distance
 from portable_losses._inputs import require_at_least, require_within
-from portable_losses._numerics import log_softmax
+from portable_losses._numerics import softmax, where
 from portable_losses._pairwise import Pairs, in_blocks, masks, pairs, require_block_size
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
@@ -111,16 +111,14 @@ def ranked_list(
             (imbalance, negative, alpha - distances, negative_temperature),
         ):
             costs = ops.logical_and(pair, excess > 0)
-            zeros = ops.zeros_like(excess)
-            weights = log_softmax(temperature * excess, axis=1, mask=costs)
-            weights = ops.where(costs, ops.exp(weights), zeros)
+            weights = softmax(temperature * excess, costs, axis=1)
             if constant_weights:
                 weights = ops.stop_gradient(weights)
-            values = values + share * ops.sum(weights * ops.where(costs, excess, zeros), axis=1)
+            values = values + share * ops.sum(weights * where(costs, excess), axis=1)
         return (values,)
 
     (values,) = in_blocks(found, of_block, block_size)
-    return ops.cast(ops.where(found.counted, values, ops.zeros_like(values)), found.dtype)
+    return ops.cast(where(found.counted, values), found.dtype)
 
 
 @register

@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from portable_losses._inputs import require_above
-from portable_losses._numerics import absolute, log1p_sum_exp, log_sum_exp
+from portable_losses._numerics import absolute, log1p_sum_exp, log_sum_exp, where
 from portable_losses._pairwise import Pairs, in_blocks, require_block_size, views, with_units
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
@@ -31,7 +31,7 @@ def _ranked(found: Pairs, similarities: Tensor, scale: float, block_size: int | 
     column = ops.expand_dims(similarities, 1)
     sums, there = in_blocks(found._replace(x=column, ref_x=column), of_block, block_size)
     total = log1p_sum_exp(ops.reshape(sums, (1, -1)), ops.reshape(there > 0, (1, -1)))
-    values = ops.where(found.counted, total, ops.zeros_like(similarities))
+    values = where(found.counted, total)
     return ops.cast(values, found.dtype)
 
 

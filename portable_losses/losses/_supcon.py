@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from portable_losses._inputs import require_above
-from portable_losses._numerics import log_softmax, masked_mean
+from portable_losses._numerics import indicator, log_softmax, masked_mean
 from portable_losses._pairwise import (
     Pairs,
     dot,
@@ -27,7 +27,7 @@ def _mean_of_positives(found: Pairs, temperature: float) -> tuple[Tensor, Tensor
     logits = dot(found.x, found.ref_x) / temperature
     chances = log_softmax(logits, axis=1, mask=ops.logical_or(positive, negative))
     useful = ops.logical_and(found.counted, ops.any(positive, axis=1))
-    return -masked_mean(chances, positive, axis=1), ops.cast(useful, logits.dtype)
+    return -masked_mean(chances, positive, axis=1), indicator(useful, logits)
 
 
 def softmax_values(found: Pairs, temperature: float = 1.0, block_size: int | None = None) -> Tensor:

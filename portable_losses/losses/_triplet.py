@@ -4,6 +4,7 @@ The three losses differ in which triplets count. None of them has an entry for e
 sort the distances of each anchor.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -13,7 +14,7 @@ from keras import ops
 from portable_losses import _backend
 from portable_losses._distances import Distance
 from portable_losses._inputs import require_at_least, require_choice
-from portable_losses._numerics import masked_mean, positive_part
+from portable_losses._numerics import indicator, masked_mean, positive_part, where
 from portable_losses._pairwise import (
     DISTANCES,
     Pairs,
@@ -34,12 +35,8 @@ def _require(margin: float, distance: Distance, block_size: int | None) -> None:
     require_distance(distance)
 
 
-def _any(mask: Tensor) -> Tensor:
-    return ops.any(mask, axis=1, keepdims=True)
-
-
-def _count(mask: Tensor, dtype: Any) -> Tensor:
-    return ops.sum(ops.cast(mask, dtype), axis=1)
+def _count(mask: Tensor, like: Tensor) -> Tensor:
+    return ops.sum(indicator(mask, like), axis=1)
 
 
 # Semi-hard ----------------------------------------------------------------------------------
@@ -114,12 +111,12 @@ def triplet_semi_hard(
         distances = DISTANCES[distance](block.x, block.ref_x)
         held = ops.stop_gradient(distances)
         column, exists = _backend.nearest_above(held, negative, positive)
-        farthest = ops.argmax(ops.where(negative, held, ops.full_like(held, -float("inf"))), axis=1)
+        farthest = ops.argmax(where(negative, held, -math.inf), axis=1)
         column = ops.where(exists, column, ops.cast(ops.expand_dims(farthest, 1), column.dtype))
         gap = distances - ops.take_along_axis(distances, column, axis=1)
-        usable = ops.logical_and(positive, _any(negative))
-        each = ops.where(usable, positive_part(gap + margin), ops.zeros_like(gap))
-        return ops.sum(each, axis=1), _count(usable, gap.dtype)
+        usable = ops.logical_and(positive, _total(negative, gap) > 0)
+        each = where(usable, positive_part(gap + margin))
+        return ops.sum(each, axis=1), _count(usable, gap)
 
     return ops.cast(per_anchor(found, *in_blocks(found, of_block, block_size)), found.dtype)
 
@@ -229,29 +226,30 @@ def triplet_hard(
     def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
         positive, negative = masks(block)
         distances = DISTANCES[distance](block.x, block.ref_x)
-        gap = largest(distances, positive) + largest(-distances, negative)
+        gap = extreme(distances, positive) - extreme(distances, negative, least=True)
         each = ops.softplus(gap) if soft else positive_part(gap + margin)
-        usable = ops.any(negative, axis=1)
+        usable = _count(negative, gap) > 0
         if singletons == "ignore":
-            usable = ops.logical_and(usable, ops.any(positive, axis=1))
-        return ops.where(usable, each, ops.zeros_like(each)), ops.cast(usable, each.dtype)
+            usable = ops.logical_and(usable, _count(positive, gap) > 0)
+        return where(usable, each), indicator(usable, each)
 
     return ops.cast(per_anchor(found, *in_blocks(found, of_block, block_size)), found.dtype)
 
 
-def largest(x: Tensor, mask: Tensor) -> Tensor:
-    """The largest `x` of a row where `mask` holds; 0 and gradient 0 where it holds nowhere.
+def extreme(x: Tensor, mask: Tensor, least: bool = False) -> Tensor:
+    """The largest `x` of a row where `mask` holds, or the least; 0 and gradient 0 where it holds
+    nowhere.
 
     Entries that are as large, up to rounding, share the gradient. Up to rounding, since a compiler
     may compute `x` twice: the largest of one copy is then found nowhere in the other, and the
     gradient of `ops.amax` is lost.
     """
-    held = ops.where(mask, ops.stop_gradient(x), ops.full_like(x, -float("inf")))
-    largest = ops.amax(held, axis=1, keepdims=True)
+    held = where(mask, ops.stop_gradient(x), math.inf if least else -math.inf)
+    found = (ops.amin if least else ops.amax)(held, axis=1, keepdims=True)
     rounding = 4 * float(np.finfo(keras.backend.standardize_dtype(x.dtype)).eps)
-    near = held >= largest - rounding * ops.abs(largest)
-    near = ops.logical_and(mask, ops.logical_or(near, ops.equal(held, largest)))
-    return masked_mean(x, near, axis=1)
+    slack = where(ops.abs(found) < math.inf, rounding * ops.abs(found))
+    near = held <= found + slack if least else held >= found - slack
+    return masked_mean(x, ops.logical_and(mask, near), axis=1)
 
 
 @register
@@ -373,13 +371,12 @@ def triplet_batch_all(
         held = ops.stop_gradient(distances)
         partners, rivals = _partners(held, positive, negative, margin, triplets)
         partners, rivals = (ops.cast(number, distances.dtype) for number in (partners, rivals))
-        zeros = ops.zeros_like(distances)
-        total = ops.where(positive, partners * (distances + margin), zeros)
-        total = total - ops.where(negative, rivals * distances, zeros)
+        total = where(positive, partners * (distances + margin))
+        total = total - where(negative, rivals * distances)
         if average == "nonzero":
-            count = ops.sum(ops.where(positive, partners, zeros), axis=1)
+            count = ops.sum(where(positive, partners), axis=1)
         else:
-            count = _count(positive, zeros.dtype) * _count(negative, zeros.dtype)
+            count = _count(positive, total) * _count(negative, total)
         return ops.sum(total, axis=1), count
 
     return ops.cast(per_anchor(found, *in_blocks(found, of_block, block_size)), found.dtype)
@@ -410,7 +407,7 @@ def _partners(
 
 
 def _total(mask: Tensor, like: Tensor) -> Tensor:
-    return ops.sum(ops.cast(mask, like.dtype), axis=1, keepdims=True)
+    return ops.sum(indicator(mask, like), axis=1, keepdims=True)
 
 
 @register

@@ -7,7 +7,7 @@ from keras import ops
 
 from portable_losses._distances import dot, euclidean
 from portable_losses._inputs import require_at_least
-from portable_losses._numerics import divide, log_sum_exp
+from portable_losses._numerics import divide, indicator, log_sum_exp, where
 from portable_losses._pairwise import (
     Pairs,
     in_blocks,
@@ -87,8 +87,8 @@ def tuplet_margin(
         near = s * math.cos(margin) + _sines(block) * math.sin(margin)
         away = log_sum_exp(scale * s, negative, axis=1, keepdims=True)
         costs = ops.logical_and(positive, ops.any(negative, axis=1, keepdims=True))
-        each = ops.where(costs, ops.softplus(away - scale * near), ops.zeros_like(s))
-        return ops.sum(each, axis=1), ops.sum(ops.cast(positive, each.dtype), axis=1)
+        each = where(costs, ops.softplus(away - scale * near))
+        return ops.sum(each, axis=1), ops.sum(indicator(positive, each), axis=1)
 
     return ops.cast(per_anchor(found, *in_blocks(found, of_block, block_size)), found.dtype)
 
@@ -101,7 +101,7 @@ def _sines(found: Pairs) -> Tensor:
     lengths = (ops.sum(ops.square(x), axis=1) for x in (found.x, found.ref_x))
     x, y = (length > 0.5 for length in lengths)
     both = ops.logical_and(ops.expand_dims(x, 1), ops.expand_dims(y, 0))
-    return ops.where(both, sines, ops.ones_like(sines))
+    return where(both, sines, 1.0)
 
 
 @register
@@ -204,7 +204,7 @@ def intra_pair_variance(
         s, columns = cosines(block), []
         for pair in masks(block):
             there = ops.logical_and(pair, ops.expand_dims(block.counted, 1))
-            columns += [ops.where(there, s, ops.zeros_like(s)), ops.cast(there, s.dtype)]
+            columns += [where(there, s), indicator(there, s)]
         return tuple(ops.sum(column, axis=1) for column in columns)
 
     def excesses(block: Pairs, of_positives: Tensor, of_negatives: Tensor) -> tuple[Tensor, Tensor]:

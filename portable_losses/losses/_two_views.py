@@ -5,6 +5,7 @@ from typing import Any
 from keras import ops
 
 from portable_losses._inputs import require_above
+from portable_losses._numerics import where
 from portable_losses._pairwise import (
     Pairs,
     dot,
@@ -240,7 +241,7 @@ def siglip(
         logits = scale * dot(block.x, block.ref_x) + bias
         each = ops.softplus(ops.where(positive, -logits, logits))
         there = ops.logical_or(positive, negative)
-        return (ops.sum(ops.where(there, each, ops.zeros_like(each)), axis=1),)
+        return (ops.sum(where(there, each), axis=1),)
 
     (total,) = in_blocks(found, of_block, block_size)
     return ops.cast(per_anchor(found, total, found.counted), found.dtype)
