@@ -7,5 +7,13 @@ from portable_losses.training._endpoint import LossEndpoint as LossEndpoint
 from portable_losses.training._model import LossModel as LossModel
 from portable_losses.training._monitor import EmbeddingMonitor as EmbeddingMonitor
 from portable_losses.training._monitor import embedding_report as embedding_report
+from portable_losses.training._state import StateModel as StateModel
 
-__all__ = ["EmbeddingMonitor", "LossEndpoint", "LossModel", "PKBatches", "embedding_report"]
+__all__ = [
+    "EmbeddingMonitor",
+    "LossEndpoint",
+    "LossModel",
+    "PKBatches",
+    "StateModel",
+    "embedding_report",
+]
