@@ -128,7 +128,7 @@ class StateModel(keras.Model):
 
 
 def _find(name: str, custom_objects: dict[str, Any]) -> keras.Variable:
-    found = custom_objects.get(name) or keras.saving.get_registered_object(name)
+    found = keras.saving.get_registered_object(name, custom_objects)
     known = _known(name) if found is None else [found]
     if len(known) == 1:
         return known[0]
