@@ -35,7 +35,7 @@ class StateModel(keras.Model):
         model.compile("adam", loss=lambda t, p: mse(t, p) + alpha * penalty(p))
 
     `compile` takes what it took before, for as many outputs as there are; a variable may be one of
-    its `loss_weights`, too. `fit`, `evaluate`, `predict` and `layers` are those of the model
+    its `loss_weights` too, from Keras 3.7 on. `fit`, `evaluate`, `predict` and `layers` are those of the model
     within. Between epochs a callback says `alpha.assign(value)`; between batches it says
     `self.model.sync()` before, for on JAX the state of an epoch is not in the variables.
 

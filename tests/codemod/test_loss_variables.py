@@ -18,6 +18,7 @@ def test_it_trains_as_it_did():
     np.testing.assert_allclose(found["train"](x, y).history["loss"], LOSSES, rtol=1e-6)
 
 
+@pytest.mark.skipif(keras.__version__.startswith("3.6."), reason="`loss_weights` are numbers there")
 def test_weights_of_losses_are_seen():
     source = SNIPPETS["loss_variables_handed_on"]["after"]
     for old, new in [

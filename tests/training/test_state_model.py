@@ -72,6 +72,7 @@ def test_it_trains_as_the_model_does():
     model.summary(print_fn=lambda line: None)
 
 
+@pytest.mark.skipif(keras.__version__.startswith("3.6."), reason="`loss_weights` are numbers there")
 def test_weights_of_losses_of_several_outputs():
     weights = [variable(1.0, "a"), variable(0.0, "b")]
     model = StateModel(network(2), weights)
