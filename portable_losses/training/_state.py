@@ -35,8 +35,8 @@ class StateModel(keras.Model):
         model.compile("adam", loss=lambda t, p: mse(t, p) + alpha * penalty(p))
 
     `compile` takes what it took before, for as many outputs as there are; a variable may be one of
-    its `loss_weights` too, from Keras 3.7 on. `fit`, `evaluate`, `predict` and `layers` are those of the model
-    within. Between epochs a callback says `alpha.assign(value)`; between batches it says
+    its `loss_weights` too, from Keras 3.7 on. `fit`, `evaluate`, `predict` and `layers` are those
+    of the model within. Between epochs a callback says `alpha.assign(value)`; between batches it says
     `self.model.sync()` before, for on JAX the state of an epoch is not in the variables.
 
     A file keeps the value, and `load_model` gives it back to the variable of that name: one that
