@@ -36,8 +36,8 @@ class StateModel(keras.Model):
 
     `compile` takes what it took before, for as many outputs as there are; a variable may be one of
     its `loss_weights` too, from Keras 3.7 on. `fit`, `evaluate`, `predict` and `layers` are those
-    of the model within. Between epochs a callback says `alpha.assign(value)`; between batches it says
-    `self.model.sync()` before, for on JAX the state of an epoch is not in the variables.
+    of the model within. Between epochs a callback says `alpha.assign(value)`; between batches it
+    says `self.model.sync()` before, for on JAX the state of an epoch is not in the variables.
 
     A file keeps the value, and `load_model` gives it back to the variable of that name: one that
     was given to a `StateModel` before, or in `custom_objects={"alpha": alpha}`. Models of this kind
