@@ -106,6 +106,7 @@ def test_variables(value, made):
         ("model.fit(", "use(model)\nmodel.fit(", ["check"]),
         ("model", "self.model", ["check"]),
         ("Set(alpha)", "Set(v=alpha)", ["note"]),
+        ("model = Model(a, b)\n", "", ["check"]),
         ("model.fit(", "alpha.assign(1.0)\nmodel.fit(", ["note"]),
         ("lambda y_true", "'mse', metrics=lambda y_true", ["note"]),
         ("Set(alpha)", "LambdaCallback(on_epoch_end=lambda e, l: K.set_value(alpha, e))", ["note"]),
@@ -127,7 +128,6 @@ def test_the_model_is_given_the_variable(old, new, grades):
         ("K.variable(0.5)", "K.variable(0.5, constraint=c)"),
         ("K.variable(0.5)", "K.variable(*values)"),
         ("model.compile", "done = model.compile"),
-        ("model = Model(a, b)\n", ""),
         ("model.compile", "model().compile"),
         ("model.compile", "1; model.compile"),
         ("model.compile(", "def f():\n    model.compile("),
@@ -178,3 +178,32 @@ def test_a_loss_that_moves_its_variable_is_left_to_others():
     start, _, _ = MODULE.partition("model.compile")
     code, found = rewritten(f"{start}{loss}model.compile('sgd', loss=loss)\n")
     assert "StateModel" not in code and found == []
+
+
+OF_CLASS = """class Trainer:
+    def __init__(self):
+        self.alpha = K.variable(0.5)
+
+    def loss(self, y_true, y_pred):
+        return self.alpha * K.mean(y_pred - y_true, axis=-1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "grades"),
+    [
+        ("", "", ["check"]),
+        ("Trainer:", "Trainer(tf.keras.losses.Loss):", ["check"]),
+        ("self.alpha * ", "", []),
+        ("y_true, y_pred):", "a, b):\n        y_true = y_pred = a", []),
+        ("Trainer:", "Trainer(tf.keras.metrics.Metric):", []),
+        ("Trainer:", "Trainer(tf.keras.layers.Layer):", []),
+        ("Trainer:", "Trainer(Base):", []),
+        ("Trainer:", "Trainer(object):", ["check"]),
+        ("self.alpha = ", "alpha = ", []),
+    ],
+)
+def test_variables_of_classes(old, new, grades):
+    assert old in OF_CLASS
+    code, found = rewritten(OF_CLASS.replace(old, new))
+    assert "StateModel" not in code and found == grades

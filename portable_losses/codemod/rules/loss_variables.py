@@ -217,27 +217,39 @@ def _in_a_loss(ctx: Context, variable: Variable) -> bool:
 
 
 def _in_classes(ctx: Context) -> None:
-    """`self.alpha = K.variable(...)` of a `keras.losses.Loss`, which tracks none."""
+    """`self.alpha = K.variable(...)` of a loss, or of a class that has one: nothing tracks it."""
     for ref in ctx.references:
         symbol = ctx.symbol(ref.node) or ref.symbol
-        function = ctx.function(ref.node) if symbol in VARIABLES else None
-        owner = ctx.parent(ctx.parent(function))
-        if ref.call is None or not isinstance(owner, cst.ClassDef) or not _sets_anything(ctx):
+        if symbol not in VARIABLES or ref.definition in ctx.graph or not _sets_anything(ctx):
             continue
-        bases = [ctx.symbol(base.value) or "" for base in owner.bases]
+        owner = ctx.parent(ctx.parent(ctx.function(ref.node)))
         assign = ctx.parent(ref.call)
-        if not any(b.startswith("keras.losses.") for b in bases) or ref.definition in ctx.graph:
+        if not isinstance(owner, cst.ClassDef) or not isinstance(assign, cst.Assign):
             continue
-        if isinstance(assign, cst.Assign) and isinstance(assign.targets[0].target, cst.Attribute):
-            name = assign.targets[0].target.attr.value
+        attribute = assign.targets[0].target
+        if isinstance(attribute, cst.Attribute) and _has_loss(ctx, owner, attribute.attr.value):
+            name = ctx.module.code_for_node(attribute)
             ctx.find(
                 ref.node,
                 "variable",
-                f"A `keras.losses.Loss` tracks no variables. {FROZEN} Make it `keras.Variable("
-                "value, trainable=False)`, and before `compile` write `model = "
-                f"portable_losses.training.StateModel(model, [loss.{name}])`.",
+                f"`{name}` is set while a loss reads it, and no model tracks it. {FROZEN} "
+                "Make it `keras.Variable(value, trainable=False)`, and before `compile` write "
+                f"`model = portable_losses.training.StateModel(model, [{name}])`.",
                 CHECK,
             )
+
+
+def _has_loss(ctx: Context, owner: cst.ClassDef, name: str) -> bool:
+    """Whether the class is a loss of Keras, or a loss in it reads the attribute."""
+    bases = [ctx.symbol(base.value) or ctx.module.code_for_node(base.value) for base in owner.bases]
+    if bases not in ([], ["object"]):  # a layer or a metric tracks its own
+        return any(base.startswith("keras.losses.") for base in bases)
+    return any(
+        chain.parts[1:2] == (name,)
+        for function in ctx.within(owner, cst.FunctionDef)
+        if _is_loss(function)
+        for chain in ctx.chains_within(function)
+    )
 
 
 # What becomes of them -------------------------------------------------------------------------
@@ -312,7 +324,8 @@ def _wrap(ctx: Context, call: cst.Call, read: list[Variable]) -> bool:
         or not all(_is_always(ctx, v, chain.scope) for v in read)
     ):
         return False
-    if len(chain.parts) == 2 and chain.scope.find(chain.parts[0]) is not chain.scope:
+    own = chain.scope.kind == "module" or chain.scope.find(chain.parts[0]) is chain.scope
+    if len(chain.parts) == 2 and not own:
         return False  # a name of the module, which would become one of the function
     name = ".".join(chain.parts[:-1])
     model = ctx.need("portable_losses.training", "StateModel")
@@ -329,7 +342,7 @@ def _wrap(ctx: Context, call: cst.Call, read: list[Variable]) -> bool:
         call,
         "variable",
         f"The loss reads {names}, which old code set from outside. {FROZEN} A `StateModel` now "
-        f"gives each step the value; `{name}.model` is the model from before.",
+        f"gives each step the value. `{name}.model` is the model from before, for files `.h5` too.",
         NOTE if _is_used_as_before(ctx, chain) else CHECK,
     )
     return True
