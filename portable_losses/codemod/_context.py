@@ -58,6 +58,8 @@ class Context:
     stars_kept: set[str] = field(default_factory=set)  # roots whose star import is still needed
     losses: dict[str, str] = field(default_factory=dict)  # functions that got a class, by name
     centers: dict[str, Any] = field(default_factory=dict)  # center losses that got a layer, by name
+    # The variables of losses that are seen to, and the functions that they are handed to.
+    tracked: set[cst.CSTNode] = field(default_factory=set)
     memo: dict[str, set[str]] = field(default_factory=dict)  # what `compile` is given, by keyword
     quote: str = '"'
 

@@ -54,11 +54,11 @@ def saved_factory(factory: Callable[P, Made]) -> Callable[P, Made]:
         ...     def loss(y_true, y_pred):
         ...         return ops.mean(ops.abs(y_true - y_pred) ** power, axis=-1)
         ...     return loss
-        >>> power_loss(3.0)([[0.0, 0.0]], ops.ones((1, 2)) * 2.0).shape == (1,)
+        >>> power_loss(3.0)(ops.zeros((1, 2)), 2.0 * ops.ones((1, 2))).shape == (1,)
         True
         >>> config = keras.saving.serialize_keras_object(power_loss(3.0))
         >>> again = keras.saving.deserialize_keras_object(config)
-        >>> float(again([[0.0, 0.0]], ops.ones((1, 2)) * 2.0)[0])
+        >>> float(again(ops.zeros((1, 2)), 2.0 * ops.ones((1, 2)))[0])
         8.0
     """
     if not isinstance(factory, FunctionType) or "<" in factory.__name__ + factory.__qualname__:

@@ -7,6 +7,7 @@ from portable_losses.training._endpoint import LossEndpoint as LossEndpoint
 from portable_losses.training._model import LossModel as LossModel
 from portable_losses.training._monitor import EmbeddingMonitor as EmbeddingMonitor
 from portable_losses.training._monitor import embedding_report as embedding_report
+from portable_losses.training._state import StateModel as StateModel
 from portable_losses.training._teacher import MomentumTeacher as MomentumTeacher
 from portable_losses.training._teacher import TeacherTemperature as TeacherTemperature
 
@@ -16,6 +17,7 @@ __all__ = [
     "LossModel",
     "MomentumTeacher",
     "PKBatches",
+    "StateModel",
     "TeacherTemperature",
     "embedding_report",
 ]

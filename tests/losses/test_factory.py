@@ -59,6 +59,15 @@ def test_a_model_finds_the_loss_again(place, suffix, tmp_path):
     np.testing.assert_array_equal(model.get_weights()[0], closure.get_weights()[0])
 
 
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_a_file_from_before_takes_it_by_name(suffix, tmp_path):
+    model = compiled(plain(3.0), plain(0.5))
+    model.save(tmp_path / f"m.{suffix}")
+    given = {"powered": saved(3.0)}
+    again = keras.models.load_model(tmp_path / f"m.{suffix}", custom_objects=given)
+    assert value(again)["loss"] == value(model)["loss"] and again.loss is given["powered"]
+
+
 def test_it_is_called_as_the_closure_is():
     found, expected = (ops.convert_to_numpy(f(3.0)(Y, X[:, :1])) for f in (saved, plain))
     np.testing.assert_array_equal(found, expected)

@@ -74,8 +74,12 @@ def _compiled(ctx: Context, makers: dict[str, cst.FunctionDef]) -> None:
                 made,
                 "factory",
                 f"`{name}` makes a closure: it trains, but a saved model cannot find it again. "
-                f"`portable_losses.losses.as_loss({', '.join([name, *given])})` saves with its "
-                "settings.",
+                + (
+                    "Load it by `load_model(path, compile=False)`, and compile it anew."
+                    if makers[name] in ctx.tracked
+                    else f"`portable_losses.losses.as_loss({', '.join([name, *given])})` saves "
+                    "with its settings."
+                ),
             )
 
 
@@ -118,6 +122,8 @@ def _is_repeatable(ctx: Context, function: cst.FunctionDef) -> bool:
     """Whether another call with the same arguments makes the same, and these are values."""
     name = function.name.value
     if name in ctx.graph | ctx.losses.keys() | ctx.centers.keys() or ctx.edits.get(function):
+        return False
+    if function in ctx.tracked:  # it is handed a variable
         return False
     own = set(_own(function.body))
     for ref in ctx.references_within(function):

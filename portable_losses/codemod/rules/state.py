@@ -14,6 +14,8 @@ def apply(ctx: Context) -> None:
         symbol = ctx.symbol(ref.node) or ref.symbol
         if symbol not in VARIABLES or ref.call is None or ref.definition == MODULE:
             continue
+        if ref.node in ctx.tracked:
+            continue
         if ctx.target == "compat" or ref.definition in ctx.graph:
             continue
         function = ctx.function(ref.node)
