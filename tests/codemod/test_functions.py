@@ -67,7 +67,7 @@ def rewritten(code):
     [
         (
             "f = K.function([model.layers[0].input], [model.get_layer('a').output])\ny, = f([x])\n",
-            "f = keras.Model([model.layers[0].input], model.get_layer('a').output).predict_on_batch"
+            "f = keras.Model([model.inputs[0]], model.get_layer('a').output).predict_on_batch"
             "\ny, = [f([x])]\n",
         ),
         (
@@ -133,6 +133,14 @@ def test_what_is_not_sure_runs_through_compat(code):
     result, _ = rewritten("\n\n" + code)
     assert result.source.endswith(code) and "compat import K\n" in result.source
     assert not result.findings
+
+
+def test_the_first_layer_has_no_input():
+    code = "f = K.function([K.learning_phase(), model.layers[0].input], model.output)\nuse(f)\n"
+    assert "K.function([K.learning_phase(), model.inputs[0]], model" in rewritten(code)[0].source
+    for given in ("model.layers[1].input", "model.layers[0].input, model.layers[1].input"):
+        code = f"f = K.function([{given}], model.output)\ny = f([x])\n"
+        assert f"keras.Model([{given}], model.output)" in rewritten(code)[0].source
 
 
 def test_updates_and_gradients_are_reported():

@@ -93,6 +93,8 @@ def _own(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 def _closures(ctx: Context, function: cst.FunctionDef) -> list[cst.FunctionDef | cst.Lambda]:
     """The functions that it returns, if it returns nothing else."""
+    if "lambda" not in ctx.source and not ctx.within(function, cst.FunctionDef):
+        return []
     own = list(_own(function.body))
     inner = {f.name.value: f for f in own if isinstance(f, cst.FunctionDef)}
     found: list[cst.FunctionDef | cst.Lambda] = []

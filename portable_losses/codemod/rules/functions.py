@@ -5,12 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import libcst as cst
+import libcst.matchers as m
 
 from portable_losses.codemod._context import Context, Reference
 from portable_losses.codemod._result import CHECK, STOP
 
 PHASES = {"0": False, "0.": False, "0.0": False, "False": False}
 PHASES |= {"1": True, "1.": True, "1.0": True, "True": True}
+FIRST = m.Attribute(
+    m.Subscript(m.Attribute(attr=m.Name("layers")), [m.SubscriptElement(m.Index(m.Integer("0")))]),
+    m.Name("input"),
+)
 GRADIENTS = ("K.gradients", "tf.gradients")
 # What has the normalization, or brings layers that the source does not show.
 UNSEEN = ("BatchNormalization", "load_model", "applications", "model_from")
@@ -48,6 +53,7 @@ def apply(ctx: Context) -> None:
 
 
 def _function(ctx: Context, ref: Reference, call: cst.Call) -> None:
+    _first_input(ctx, call)
     given = {a.keyword.value if a.keyword else "" for a in call.args[2:]}
     if given and given <= {"", "updates"} and not _is_empty(call.args[2].value):
         ctx.find(
@@ -85,6 +91,18 @@ def _function(ctx: Context, ref: Reference, call: cst.Call) -> None:
             "Set `trainable = False` on it if it should not.",
             CHECK,
         )
+
+
+def _first_input(ctx: Context, call: cst.Call) -> None:
+    """`model.layers[0].input`: in Keras 3 an InputLayer has none. It is `model.inputs[0]`, where
+    the function is fed nothing else."""
+    given = [e.value for e in _elements(call.args[0].value)] if call.args else []
+    given = [value for value in given if not _phase(ctx, value)]
+    if len(given) == 1 and m.matches(given[0], FIRST):
+        layer = cst.ensure_type(cst.ensure_type(given[0], cst.Attribute).value, cst.Subscript)
+        model = cst.ensure_type(layer.value, cst.Attribute).value
+        ctx.edit(given[0], lambda new: cst.parse_expression(f"{_code(ctx, model)}.inputs[0]"))
+        ctx.mark(call)
 
 
 def _may_normalize(ctx: Context) -> bool:
