@@ -7,6 +7,8 @@ Exit code 1 if a fault is not noticed that `tests/codemod/harmless_faults.txt` d
 one that it names is.
 """
 
+import __future__
+
 import argparse
 import ast
 import contextlib
@@ -63,11 +65,12 @@ class Place:
     @contextlib.contextmanager
     def faulty(self) -> Iterator[None]:
         self.fault.put()
+        put: list[tuple[Any, str, Any]] = []
         try:
             if self.function and self.tree:
-                whole = self.function.__code__
-                self.function.__code__ = _code(self.module, self.tree, self.around)
-                put = [(self.function, "__code__", whole)]
+                code = _code(self.module, self.tree, self.around)
+                put = [(self.function, "__code__", self.function.__code__)]
+                self.function.__code__ = code
             else:
                 put = self._constant()
             _clear()
@@ -112,7 +115,9 @@ def _code(module: ModuleType, tree: ast.FunctionDef, around: ast.ClassDef | None
     scope = dict(vars(module))
     file = module.__file__ or ""
     made = ast.fix_missing_locations(ast.Module([made], []))
-    exec(compile(made, file, "exec", dont_inherit=True), scope)
+    # So that an annotation is only text.
+    flags = __future__.annotations.compiler_flag
+    exec(compile(made, file, "exec", flags, dont_inherit=True), scope)
     found = vars(scope[around.name])[tree.name] if around else scope[tree.name]
     code: CodeType = found.__code__
     return code
