@@ -217,7 +217,10 @@ class _Fill(cst.CSTTransformer):
     def leave_Attribute(
         self, original_node: cst.Attribute, updated_node: cst.Attribute
     ) -> cst.Attribute:
-        return updated_node.with_changes(attr=original_node.attr)
+        value = updated_node.value
+        if isinstance(value, cst.Integer):  # `1.shape` is no Python
+            value = value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+        return updated_node.with_changes(attr=original_node.attr, value=value)
 
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
         name = original_node.value

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 # What gives integers or booleans from anything, and what passes its first argument's dtype on.
 _INTEGERS = {
     "K.argmax", "K.argmin", "tf.argmax", "tf.argmin", "K.shape", "tf.shape", "tf.size", "tf.range",
-    "K.arange", "tf.to_int32", "tf.to_int64", "K.int_shape", "K.ndim", "tf.rank", "len",
+    "K.arange", "tf.to_int32", "tf.to_int64", "K.int_shape", "K.ndim", "tf.rank",
 }  # fmt: skip
 _SAME = {
     "abs", "reshape", "flatten", "squeeze", "expand_dims", "sum", "reduce_sum", "max", "min",
@@ -178,7 +178,11 @@ def _may_be_none(value: cst.BaseExpression, ctx: Context) -> bool:
             for parameter in (*node.params.params, *node.params.kwonly_params):
                 if parameter.name.value == value.value:
                     return _is_name(parameter.default, "None")
-    return _is_name(ctx.assigned(value), "None")
+    chain = ctx.names.chains.get(value)
+    given = (
+        [ctx.names.assigns.get(b) for b in ctx.names.bindings(value.value, value)] if chain else []
+    )
+    return any(_is_name(assign.value, "None") for assign in given if assign)
 
 
 def _never_given(value: cst.BaseExpression | None, default: str, ctx: Context) -> bool:
@@ -231,13 +235,14 @@ def dtype_of(node: cst.BaseExpression, ctx: Context, depth: int = 0) -> str | No
     if isinstance(node, cst.UnaryOperation):
         return dtype_of(node.expression, ctx, depth)
     if isinstance(node, cst.BinaryOperation):
-        kinds = {dtype_of(side, ctx, depth) for side in (node.left, node.right)}
-        # A plain number takes the tensor's dtype, so 1 says nothing and 1.0 not much more.
-        if "float" in kinds:
+        sides = (node.left, node.right)
+        kinds = {dtype_of(side, ctx, depth) for side in sides}
+        if "float" in kinds or isinstance(node.operator, cst.Divide):
             return "float"
-        plain = isinstance(node.left, cst.Integer) or isinstance(node.right, cst.Integer)
+        # A plain number takes the tensor's dtype: two of them say nothing.
+        plain = all(isinstance(side, cst.Integer) for side in sides)
         return "int" if kinds == {"int"} and not plain else None
-    if isinstance(node, cst.Name) and depth < 3:
+    if isinstance(node, cst.Name) and depth < 9:  # names may be given to each other
         value = ctx.assigned(node)
         return dtype_of(value, ctx, depth + 1) if value is not None else None
     if isinstance(node, cst.Call):

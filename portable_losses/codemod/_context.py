@@ -262,7 +262,7 @@ class Context:
             if len(bindings) != 1:
                 continue
             (binding,) = bindings
-            if wanted == "keras" and binding.value is not None and self._in_header(binding):
+            if wanted == "keras" and binding.value is not None and self.in_header(binding):
                 if self.names.binding_symbol(binding) == "keras":
                     self.taken.add(local)
                     return local
@@ -273,7 +273,7 @@ class Context:
                     return local
         return None
 
-    def _in_header(self, binding: Binding) -> bool:
+    def in_header(self, binding: Binding) -> bool:
         """Whether an alias, which becomes an import, stands before all that may need it."""
         line = self.parent(self.names.assigns.get(binding))
         for statement in self.module.body:

@@ -67,9 +67,7 @@ def _fate(ctx: Context, binding: Binding) -> New | str | None:
         if "kept" in uses or "same" in uses:
             return "stay"
         if symbol == "tf" and not uses:
-            # Nothing needs it; but a module that is left alone keeps what it exports.
-            read = any(c.parts[0] == binding.name for c in ctx.names.chains.values())
-            return "stay" if read or not ctx.edits else None
+            return _unused(ctx, binding)
         if "compat" in uses:
             return New(*COMPAT[symbol], binding.name)
         if uses:
@@ -78,7 +76,9 @@ def _fate(ctx: Context, binding: Binding) -> New | str | None:
             "stay" if binding.module == "keras.backend" else New("keras", "backend", binding.name)
         )
     if root in ("tf", "K"):
-        return "stay" if "kept" in uses or not uses else None
+        if not uses:
+            return _unused(ctx, binding)
+        return "stay" if "kept" in uses else None
     if binding.name in ctx.taken:
         uses = [*uses, "same"]
     if uses and "same" not in uses:
@@ -98,6 +98,12 @@ def _fate(ctx: Context, binding: Binding) -> New | str | None:
     if binding.module == new:
         return "stay"
     return New(module, name, binding.name)
+
+
+def _unused(ctx: Context, binding: Binding) -> str | None:
+    """Nothing needs it; but a module that is left alone keeps what it exports."""
+    read = any(chain.parts[0] == binding.name for chain in ctx.names.chains.values())
+    return "stay" if read or not ctx.edits else None
 
 
 def _keras2_fate(binding: Binding, symbol: str) -> New | str | None:
@@ -139,6 +145,8 @@ def _alias_fate(
     if symbol in COMPAT:
         if "kept" in uses:
             return "stay"
+        if symbol == "K" and "same" in uses:
+            return New("keras", "backend", binding.name)
         return New(*COMPAT[symbol], binding.name) if "compat" in uses or not uses else None
     if _names.is_namespace(symbol):
         if uses and "same" not in uses and binding.name not in ctx.taken:
@@ -151,15 +159,17 @@ def _alias_fate(
 
 def _name_compat(ctx: Context, fates: dict[Binding, New | None]) -> None:
     """Every use that goes through compat gets the name that compat has in this module."""
-    for new in fates.values():  # what takes an old import's place serves other uses too
-        if new and (new.module, new.name) in COMPAT.values():
+    for binding, new in fates.items():  # what takes an old import's place serves other uses too
+        late = binding.value is not None and not ctx.in_header(binding)
+        if new and not late and (new.module, new.name) in COMPAT.values():
             ctx.imports.setdefault((new.module, new.name), new.local)
     for ref in ctx.compat:
         root = _names.root(ref.symbol)
         rest = ref.symbol[len(root) :]
         parts = ctx.names.chains[ref.node].parts
+        wanted = New(*COMPAT[root], parts[0])
         direct = [fates.get(b) for b in ref.bindings if ctx.names.binding_symbol(b) == root]
-        if direct and all(new is not None and new.local == parts[0] for new in direct):
+        if direct and all(new == wanted for new in direct):
             name = parts[0]
         else:
             name = ctx.need(*COMPAT[root])
@@ -193,8 +203,6 @@ class _Statements:
             line = self.ctx.parent(statement)
             if line is not None:
                 lines[line].append(statement)
-        for module, star in self.ctx.names.stars:
-            self._star(module, star)
         anchor = self._anchor(lines)
         added = self._merge_tries(lines, added)
         for line, statements in lines.items():
@@ -204,6 +212,8 @@ class _Statements:
             self._rewrite(line, statements, extra)
         if added:
             self._insert(added)
+        for module, star in self.ctx.names.stars:  # last: before one that goes others were put
+            self._star(module, star)
 
     def _merge_tries(
         self, lines: dict[cst.CSTNode, list[cst.CSTNode]], added: list[New]

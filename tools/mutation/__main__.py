@@ -7,11 +7,12 @@ Exit code 1 if a fault is not noticed that `tests/codemod/harmless_faults.txt` d
 one that it names is.
 """
 
+import __future__
+
 import argparse
 import ast
 import contextlib
 import copy
-import functools
 import importlib
 import inspect
 import pkgutil
@@ -30,7 +31,7 @@ sys.path.append(str(ROOT))  # for `tests`; at the end, so that an installed pack
 from portable_losses import codemod  # noqa: E402
 from portable_losses.codemod import rules  # noqa: E402
 
-from .asked import Witnesses  # noqa: E402
+from .asked import Witnesses, clear_caches, modules  # noqa: E402
 from .faults import Fault, faults, of_constants  # noqa: E402
 
 BESIDE = ("_calls", "_conditions", "_scope", "_imports", "_context", "_formula", "_moved")
@@ -63,20 +64,21 @@ class Place:
     @contextlib.contextmanager
     def faulty(self) -> Iterator[None]:
         self.fault.put()
+        put: list[tuple[Any, str, Any]] = []
         try:
             if self.function and self.tree:
-                whole = self.function.__code__
-                self.function.__code__ = _code(self.module, self.tree, self.around)
-                put = [(self.function, "__code__", whole)]
+                code = _code(self.module, self.tree, self.around)
+                put = [(self.function, "__code__", self.function.__code__)]
+                self.function.__code__ = code
             else:
                 put = self._constant()
-            _clear()
+            clear_caches()
             yield
         finally:
             self.fault.take_out()
             for owner, name, value in put:
                 setattr(owner, name, value)
-            _clear()
+            clear_caches()
 
     def _constant(self) -> list[tuple[Any, str, Any]]:
         """Another collection, in each module that has it."""
@@ -84,23 +86,10 @@ class Place:
         new = eval(compile(tree, "fault", "eval"), vars(self.module))
         old = getattr(self.module, self.name)
         new = type(old)(new)
-        put = [(m, n, old) for m in _modules() for n, v in vars(m).items() if v is old]
+        put = [(m, n, old) for m in modules() for n, v in vars(m).items() if v is old]
         for module, name, _ in put:
             setattr(module, name, new)
         return put
-
-
-def _modules() -> list[ModuleType]:
-    return [m for name, m in sys.modules.items() if name.startswith(codemod.__name__)]
-
-
-def _clear() -> None:
-    for module in _modules():
-        for value in vars(module).values():
-            if isinstance(value, functools._lru_cache_wrapper):
-                if (getattr(value, "__module__", "") or "").startswith(codemod.__name__):
-                    if "tables" not in (value.__module__ or ""):
-                        value.cache_clear()
 
 
 def _code(module: ModuleType, tree: ast.FunctionDef, around: ast.ClassDef | None) -> CodeType:
@@ -112,7 +101,9 @@ def _code(module: ModuleType, tree: ast.FunctionDef, around: ast.ClassDef | None
     scope = dict(vars(module))
     file = module.__file__ or ""
     made = ast.fix_missing_locations(ast.Module([made], []))
-    exec(compile(made, file, "exec", dont_inherit=True), scope)
+    # So that an annotation is only text.
+    flags = __future__.annotations.compiler_flag
+    exec(compile(made, file, "exec", flags, dont_inherit=True), scope)
     found = vars(scope[around.name])[tree.name] if around else scope[tree.name]
     code: CodeType = found.__code__
     return code
@@ -168,14 +159,14 @@ def main() -> int:
     wanted = parser.parse_args().rules or [*names, *BESIDE]
     if unknown := set(wanted) - {*names, *BESIDE}:
         parser.error(f"no rule {', '.join(sorted(unknown))}; there are {', '.join(names)}")
-    modules = [
+    chosen = [
         importlib.import_module(f"{rules.__name__ if n in names else codemod.__name__}.{n}")
         for n in wanted
     ]
-    witnesses = Witnesses({module.__file__ or "" for module in modules})
+    witnesses = Witnesses({module.__file__ or "" for module in chosen})
     known, left, unused = harmless(), 0, 0
     signal.signal(signal.SIGALRM, _too_long)
-    for module in modules:
+    for module in chosen:
         started, count, found, used = time.perf_counter(), 0, [], set()
         for place in places(module):
             count += 1

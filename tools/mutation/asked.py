@@ -12,11 +12,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from portable_losses.codemod import rewrite
+from portable_losses import codemod
+from portable_losses.codemod import rewrite, tables
 from tests.codemod import test_mutation, test_snippets
 
 TESTS = Path(test_snippets.__file__).parent
@@ -25,6 +27,23 @@ LEFT_OUT = ("test_calls", "test_mutation", "test_verify", "test_command")
 # What snippets are asked for here already.
 ASKED = "not becomes_after and not changes_nothing and not lines_of_windows"
 PARTS = ("after", "findings", "definitions")
+
+
+def modules() -> list[ModuleType]:
+    return [m for name, m in sys.modules.items() if name.startswith(codemod.__name__)]
+
+
+def clear_caches() -> None:
+    """What a faulty function gave must not be remembered, nor what a whole one did."""
+    for module in modules():
+        for value in vars(module).values():
+            ours = (getattr(value, "__module__", None) or "").startswith(codemod.__name__)
+            if (
+                ours
+                and isinstance(value, functools._lru_cache_wrapper)
+                and value.__module__ != tables.__name__
+            ):
+                value.cache_clear()
 
 
 @dataclass(eq=False)
@@ -75,6 +94,7 @@ class Witnesses:
         def enter(frame: Any, event: str, arg: Any) -> Any:
             return inside(frame, event, arg) if frame.f_code.co_filename in self.files else None
 
+        clear_caches()  # or what is remembered would not be run
         sys.settrace(enter)
         try:
             if witness.result() != witness.expected:

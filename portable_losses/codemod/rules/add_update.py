@@ -30,7 +30,7 @@ def apply(ctx: Context) -> None:
         methods = _methods(ctx, call.args[0].value) if call.args else None
         statement = ctx.parent(ctx.parent(call))
         function = ctx.function(call)
-        last = function.body.body[-1] if function and function.body.body else None
+        last = function.body.body[-1] if function else None
         if (
             methods is None
             or function is None
@@ -69,8 +69,7 @@ def _through_keras2(ctx: Context, call: cst.Call) -> bool:
     bases = [base.value for base in owner.bases] if owner else []
     for ref in ctx.references:
         if ref.node in bases and moved(ref.symbol)[0] == LAYER:
-            if ref.node not in ctx.done:
-                through_keras2(ctx, ref, LAYER)
+            through_keras2(ctx, ref, LAYER)
             return True
     return False
 
@@ -165,9 +164,5 @@ def _restructure(
 def _with_training(new: cst.FunctionDef) -> cst.FunctionDef:
     equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
     added = cst.Param(cst.Name("training"), default=cst.Name("None"), equal=equal)
-    params = list(new.params.params)
-    if params:
-        params[-1] = params[-1].with_changes(
-            comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-        )
-    return new.with_changes(params=new.params.with_changes(params=[*params, added]))
+    params = new.params.with_changes(params=[*new.params.params, added])
+    return new.with_changes(params=params)

@@ -47,8 +47,6 @@ def _call(text: str) -> Callable[[cst.BinaryOperation], cst.Call]:
 
 def _bare(node: cst.BaseExpression) -> cst.BaseExpression:
     """Without brackets, which those of the call replace."""
-    if isinstance(node, cst.GeneratorExp | cst.Tuple):
-        return node
     return node.with_changes(lpar=(), rpar=())
 
 

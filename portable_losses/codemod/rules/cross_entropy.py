@@ -80,16 +80,17 @@ def apply(ctx: Context) -> None:
         if ref.symbol in ACTIVATIONS and ref.call and ref.definition not in ctx.graph:
             _of_activation(ctx, ref, ref.call, *ACTIVATIONS[ref.symbol])
         symbol = moved(ref.symbol)[0]
+        binary = "binary" in symbol.lower()
         if ref.call is None or symbol not in FUNCTIONS + CLASSES or _from_logits(ref.call):
             continue
         if symbol in FUNCTIONS and _of_computed(ctx, ref.call):
-            if "binary" in symbol:
+            if binary:
                 ctx.silent(ref.node, "S5", f"`{ref.symbol}`: near 0 and 1.")
             continue
         # In a function of the user's own it is part of a formula; as a class it is handed to fit.
         severity = CHECK if symbol in FUNCTIONS else NOTE
         ctx.silent(ref.node, "S6", f"`{ref.symbol}`: cross-entropy of probabilities.", severity)
-        if "binary" in symbol.lower():
+        if binary:
             ctx.silent(ref.node, "S5", f"`{ref.symbol}`: near 0 and 1.")
 
 
@@ -136,8 +137,5 @@ def _of_activation(ctx: Context, ref: Reference, call: cst.Call, activation: str
 
     ctx.edit(call, change)
     ctx.settle(ref, "native")
-    for other in ctx.references:
-        if other.node is inner.func:
-            ctx.settle(other, "native")
     message = f"`{ref.symbol}` of a {activation}: of the logits, which TensorFlow found behind it."
     ctx.silent(ref.node, "S6", message)

@@ -58,10 +58,9 @@ def meeting(ctx: Context, function: cst.FunctionDef) -> str:
     """How `y_true` and `y_pred` meet: "entries", "other" (`y_true` with something made of `y_pred`,
     an argmax for one), or ""."""
     first, second, *_ = (name for name in parameters(function) if name != "self")
-    rebound = _rebound(ctx, function)
-    if first in rebound and _flattened(ctx, function, first):
+    if _flattened(ctx, function, first):
         return ""
-    alone = second in rebound and _flattened(ctx, function, second)
+    alone = _flattened(ctx, function, second)
     chains = [c for c in ctx.chains_within(function) if c.parts[0] in (first, second)]
     found = ""
     nodes = [
@@ -77,15 +76,6 @@ def meeting(ctx: Context, function: cst.FunctionDef) -> str:
         if direct == {first} and second in {c.parts[0] for c in inside}:
             found = "other"
     return found
-
-
-def _rebound(ctx: Context, function: cst.FunctionDef) -> list[str]:
-    return [
-        target.target.value
-        for assign in ctx.within(function, cst.Assign)
-        for target in assign.targets
-        if isinstance(target.target, cst.Name)
-    ]
 
 
 def _flattened(ctx: Context, function: cst.FunctionDef, name: str) -> bool:
@@ -111,7 +101,7 @@ def _is_flat(ctx: Context, node: cst.BaseExpression) -> bool:
 def _directly(ctx: Context, name: cst.CSTNode, node: cst.CSTNode) -> bool:
     """Whether `name` is an operand of `node`, changed entry by entry at most."""
     above = ctx.parent(name)
-    while above is not None and above is not node:
+    while above is not node:
         if isinstance(above, cst.Call):
             last = (ctx.symbol(above.func) or "").rpartition(".")[2]
             if last not in ENTRYWISE:
@@ -126,7 +116,7 @@ def _directly(ctx: Context, name: cst.CSTNode, node: cst.CSTNode) -> bool:
         ):
             return False
         above = ctx.parent(above)
-    return above is node
+    return True
 
 
 ENTRYWISE = (
@@ -147,11 +137,7 @@ def _passes_on(ctx: Context, node: cst.CSTNode) -> bool:
 def apply(ctx: Context) -> None:
     for function in ctx.all(cst.FunctionDef):
         names = parameters(function)
-        if (
-            len(names) < 2
-            or names[0] == "self"
-            or not re.search("true|label|target|gt|^y$", names[0])
-        ):
+        if len(names) < 2 or not re.search("true|label|target|gt|^y$", names[0]):
             continue
         if ctx.definition(function) in ctx.graph or not is_metric(ctx, function):
             continue
@@ -183,7 +169,7 @@ def guard(
     if test in ctx.module.code_for_node(function):  # rewritten before
         return
     body = function.body.body
-    after_docstring = 1 if function.get_docstring() is not None and len(body) > 1 else 0
+    after_docstring = 1 if function.get_docstring() is not None else 0
     ops = ctx.need("keras", "ops")
     lines = f"if {test}:  # as Keras 2 did\n    {y_true} = {ops}.expand_dims({y_true}, -1)\n"
     if cast:
@@ -194,6 +180,5 @@ def guard(
         return cst.FlattenSentinel([*made, new])
 
     ctx.edit(body[after_docstring], change)
-    what = "shape and dtype are" if cast else "shape is"
-    ctx.silent(function, "S1", f"{message}; their {what} made what Keras 2 made them.")
+    ctx.silent(function, "S1", f"{message}; they are made what Keras 2 made them.")
     ctx.mark(function)
