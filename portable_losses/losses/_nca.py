@@ -10,13 +10,13 @@ from portable_losses._numerics import log_softmax, log_sum_exp
 from portable_losses._pairwise import (
     Pairs,
     in_blocks,
-    masks,
     pairs,
     per_anchor,
     require_block_size,
 )
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
+from portable_losses.losses._pair_weights import as_pair_weights, plus_logs, weighed_masks
 
 OBJECTIVES = ("log_probability", "probability")
 
@@ -28,19 +28,23 @@ def _require(temperature: float, distance: Distance, block_size: int | None) -> 
 
 
 def _log_chances(
-    found: Pairs, temperature: float, distance: Distance, block_size: int | None
+    found: Pairs,
+    temperature: float,
+    distance: Distance,
+    block_size: int | None,
+    weights: tuple[Tensor, ...],
 ) -> list[Tensor]:
     """Of each anchor the log of how likely it chooses one of its class, 0 if it has none; and
     whether it has any."""
 
-    def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
-        positive, negative = masks(block)
+    def of_block(block: Pairs, *w: Tensor) -> tuple[Tensor, Tensor]:
+        positive, negative = weighed_masks(block, w)
         scores = -DISTANCES[distance](block.x, block.ref_x) / temperature
-        chances = log_softmax(scores, axis=1, mask=ops.logical_or(positive, negative))
+        chances = log_softmax(plus_logs(scores, w), axis=1, mask=ops.logical_or(positive, negative))
         useful = ops.logical_and(block.counted, ops.any(positive, axis=1))
         return log_sum_exp(chances, positive, axis=1), ops.cast(useful, scores.dtype)
 
-    return in_blocks(found, of_block, block_size)
+    return in_blocks(found, of_block, block_size, weights)
 
 
 @register
@@ -55,6 +59,7 @@ def nca(
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
+    ref_weights: ArrayLike | None = None,
     mask: ArrayLike | None = None,
 ) -> Tensor:
     r"""Neighbourhood components analysis (NCA).
@@ -79,6 +84,8 @@ def nca(
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
+        ref_weights: How much each of them counts, `(M,)`; or for each anchor, `(N, M)`: a pair of
+            weight $w$ as $w$ equal ones.
         mask: Which samples of the batch count, bool `(N,)`.
 
     Returns:
@@ -104,7 +111,8 @@ def nca(
     _require(temperature, distance, block_size)
     require_choice("objective", objective, OBJECTIVES)
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
-    chances, useful = _log_chances(found, temperature, distance, block_size)
+    weights = as_pair_weights(ref_weights, found)
+    chances, useful = _log_chances(found, temperature, distance, block_size, weights)
     values = 0 - chances if objective == "log_probability" else 1 - ops.exp(chances)
     return ops.cast(per_anchor(found, values, useful), found.dtype)
 
@@ -154,6 +162,7 @@ def soft_nearest_neighbor(
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
+    ref_weights: ArrayLike | None = None,
     mask: ArrayLike | None = None,
 ) -> Tensor:
     r"""Soft nearest neighbour loss: how entangled the classes are.
@@ -176,6 +185,8 @@ def soft_nearest_neighbor(
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
+        ref_weights: How much each of them counts, `(M,)`; or for each anchor, `(N, M)`: a pair of
+            weight $w$ as $w$ equal ones.
         mask: Which samples of the batch count, bool `(N,)`.
 
     Returns:
@@ -201,7 +212,8 @@ def soft_nearest_neighbor(
     """
     _require(temperature, distance, block_size)
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
-    chances, _ = _log_chances(found, temperature, distance, block_size)
+    weights = as_pair_weights(ref_weights, found)
+    chances, _ = _log_chances(found, temperature, distance, block_size, weights)
     values = ops.where(found.counted, 0 - chances, ops.zeros_like(chances))
     return ops.cast(values, found.dtype)
 
