@@ -89,7 +89,8 @@ def circle(
     _require(gamma, margin, block_size)
     found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
 
-    def of_block(block: Pairs, *w: Tensor) -> tuple[Tensor, Tensor]:
+    def of_block(block: Pairs, *given: Tensor) -> tuple[Tensor, Tensor]:
+        *w, gamma = given
         positive, negative = weighed_masks(block, w)
         s = dot(block.x, block.ref_x)
         of_positives, of_negatives = positive_part(1 + margin - s), positive_part(s + margin)
@@ -102,7 +103,9 @@ def circle(
         both = ops.logical_and(ops.any(positive, axis=1), ops.any(negative, axis=1))
         return values, ops.cast(both, values.dtype)
 
-    sums = in_blocks(found, of_block, block_size, as_pair_weights(ref_weights, found))
+    # A block sees tensors that are trained only among its arguments.
+    shared = (ops.convert_to_tensor(gamma, dtype=found.x.dtype),)
+    sums = in_blocks(found, of_block, block_size, as_pair_weights(ref_weights, found), shared)
     return ops.cast(per_anchor(found, *sums), found.dtype)
 
 

@@ -85,14 +85,18 @@ def multi_similarity(
     _require(alpha, beta, block_size)
     found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
 
-    def of_block(block: Pairs, *w: Tensor) -> tuple[Tensor]:
+    def of_block(block: Pairs, *given: Tensor) -> tuple[Tensor]:
+        *w, beta = given
         positive, negative = weighed_masks(block, w)
         above = dot(block.x, block.ref_x) - base
         of_positives = log1p_sum_exp(plus_logs(-alpha * above, w), positive) / alpha
         of_negatives = log1p_sum_exp(plus_logs(beta * above, w), negative) / beta
         return (of_positives + of_negatives,)
 
-    (values,) = in_blocks(found, of_block, block_size, as_pair_weights(ref_weights, found))
+    # A block sees tensors that are trained only among its arguments.
+    shared = (ops.convert_to_tensor(beta, dtype=found.x.dtype),)
+    weights = as_pair_weights(ref_weights, found)
+    (values,) = in_blocks(found, of_block, block_size, weights, shared)
     return ops.cast(ops.where(found.counted, values, ops.zeros_like(values)), found.dtype)
 
 

@@ -37,14 +37,17 @@ def _log_chances(
     """Of each anchor the log of how likely it chooses one of its class, 0 if it has none; and
     whether it has any."""
 
-    def of_block(block: Pairs, *w: Tensor) -> tuple[Tensor, Tensor]:
+    def of_block(block: Pairs, *given: Tensor) -> tuple[Tensor, Tensor]:
+        *w, temperature = given
         positive, negative = weighed_masks(block, w)
         scores = -DISTANCES[distance](block.x, block.ref_x) / temperature
         chances = log_softmax(plus_logs(scores, w), axis=1, mask=ops.logical_or(positive, negative))
         useful = ops.logical_and(block.counted, ops.any(positive, axis=1))
         return log_sum_exp(chances, positive, axis=1), ops.cast(useful, scores.dtype)
 
-    return in_blocks(found, of_block, block_size, weights)
+    # A block sees tensors that are trained only among its arguments.
+    shared = (ops.convert_to_tensor(temperature, dtype=found.x.dtype),)
+    return in_blocks(found, of_block, block_size, weights, shared)
 
 
 @register

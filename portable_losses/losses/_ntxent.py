@@ -37,7 +37,7 @@ def _values(
 
     def of_block(block: Pairs, *w: Tensor) -> tuple[Tensor, Tensor]:
         positive, negative = weighed_masks(block, w)
-        logits = dot(block.x, block.ref_x) / temperature
+        logits = dot(block.x, block.ref_x)
         others = log_sum_exp(plus_logs(logits, w), negative, axis=1, keepdims=True)
         # −log (e^s / (e^s + Σ e^n)) = softplus(log Σ e^n − s)
         costs = ops.logical_and(positive, ops.any(negative, axis=1, keepdims=True))
@@ -46,6 +46,7 @@ def _values(
         total, count = (ops.sum(times(x, w), axis=1) for x in both)
         return total, count
 
+    found = found._replace(x=found.x / temperature)  # a block sees no tensor that is trained
     return per_anchor(found, *in_blocks(found, of_block, block_size, weights))
 
 

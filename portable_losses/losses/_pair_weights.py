@@ -4,6 +4,8 @@ A pair of weight w counts as w pairs that are equal: w times in a sum, and in a 
 weight 0 it is not there.
 """
 
+from collections.abc import Sequence
+
 from keras import ops
 
 from portable_losses import _backend
@@ -35,7 +37,7 @@ def as_pair_weights(ref_weights: ArrayLike | None, found: Pairs) -> tuple[Tensor
     return (weights,)
 
 
-def weighed_masks(block: Pairs, weights: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+def weighed_masks(block: Pairs, weights: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """`masks` of the pairs that have a weight."""
     positive, negative = masks(block)
     for w in weights:
@@ -43,14 +45,14 @@ def weighed_masks(block: Pairs, weights: tuple[Tensor, ...]) -> tuple[Tensor, Te
     return positive, negative
 
 
-def times(x: Tensor, weights: tuple[Tensor, ...]) -> Tensor:
+def times(x: Tensor, weights: Sequence[Tensor]) -> Tensor:
     """`x` of each pair times its weight."""
     for w in weights:
         x = x * w
     return x
 
 
-def plus_logs(x: Tensor, weights: tuple[Tensor, ...]) -> Tensor:
+def plus_logs(x: Tensor, weights: Sequence[Tensor]) -> Tensor:
     """x + log w, whose exponential is that of `x` times its weight."""
     for w in weights:
         x = x + ops.log(ops.where(w > 0, w, ops.ones_like(w)))

@@ -20,13 +20,11 @@ from portable_losses.losses._base import Loss, register
 from portable_losses.losses._pair_weights import as_pair_weights, plus_logs, times, weighed_masks
 
 
-def _mean_of_positives(
-    found: Pairs, temperature: float, w: tuple[Tensor, ...]
-) -> tuple[Tensor, Tensor]:
+def _mean_of_positives(found: Pairs, w: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
     """Of a softmax of dot products over all references, the mean of −log over those of the
     anchor's class; and whether it has any."""
     positive, negative = weighed_masks(found, w)
-    logits = dot(found.x, found.ref_x) / temperature
+    logits = dot(found.x, found.ref_x)
     mask = ops.logical_or(positive, negative)
     chances = log_softmax(plus_logs(logits, w), axis=1, mask=mask)
     chances = chances - plus_logs(ops.zeros_like(logits), w) if w else chances  # of one of w equal
@@ -46,8 +44,9 @@ def softmax_values(
     """Their mean over the batch is that over the anchors that have a positive."""
 
     def of_block(block: Pairs, *w: Tensor) -> tuple[Tensor, Tensor]:
-        return _mean_of_positives(block, temperature, w)
+        return _mean_of_positives(block, w)
 
+    found = found._replace(x=found.x / temperature)  # a block sees no tensor that is trained
     return per_anchor(found, *in_blocks(found, of_block, block_size, weights))
 
 
