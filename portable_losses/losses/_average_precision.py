@@ -47,11 +47,11 @@ def _sums(numbers: Tensor, *among: Tensor) -> list[Tensor]:
     return ops.unstack(numbers @ weights, num=len(among), axis=-1)
 
 
-def _above(similarities: Tensor, temperature: float, *among: Tensor) -> list[Tensor]:
-    """How many references come before each reference: Σ σ((s_j − s_k) / τ) over the j of a mask,
+def _above(similarities: Tensor, *among: Tensor) -> list[Tensor]:
+    """How many references come before each reference: Σ σ(s_j − s_k) over the j of a mask,
     `(B, K)` for each mask. A reference comes before itself by ½, without a gradient."""
     differences = ops.expand_dims(similarities, 1) - ops.expand_dims(similarities, 2)
-    return _sums(ops.sigmoid(differences / temperature), *among)
+    return _sums(ops.sigmoid(differences), *among)
 
 
 def _ranked(block: Pairs, with_itself: bool) -> tuple[Tensor, Tensor, Tensor]:
@@ -137,11 +137,12 @@ def smooth_ap(
         positive, negative, has = _ranked(block, with_itself)
         similarities = dot(block.x, block.ref_x)
         everyone = ops.logical_or(positive, negative)
-        own, whole = _above(similarities, temperature, positive, everyone)
+        own, whole = _above(similarities, positive, everyone)
         # Each positive comes before itself by ½, and its rank starts at 1.
         precision = masked_mean((0.5 + own) / (0.5 + whole), positive, axis=1)
         return has * (1 - precision), has
 
+    found = found._replace(x=found.x / temperature)  # a block sees no tensor that is trained
     size = _anchors_at_a_time(found, None, block_size)
     return ops.cast(per_anchor(found, *in_blocks(found, of_block, size)), found.dtype)
 
@@ -366,7 +367,7 @@ def pnp(
 
     def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
         positive, negative, has = _ranked(block, with_itself)
-        (before,) = _above(dot(block.x, block.ref_x), temperature, negative)
+        (before,) = _above(dot(block.x, block.ref_x), negative)
         if variant == "Iu":
             before = (1 + before) * ops.log1p(before)
         elif variant == "Ib":
@@ -377,6 +378,7 @@ def pnp(
             before = -ops.expm1(-alpha * ops.log1p(before))
         return masked_mean(before, positive, axis=1), has
 
+    found = found._replace(x=found.x / temperature)  # a block sees no tensor that is trained
     size = _anchors_at_a_time(found, None, block_size)
     return ops.cast(per_anchor(found, *in_blocks(found, of_block, size)), found.dtype)
 

@@ -10,7 +10,6 @@ from portable_losses._pairwise import (
     Pairs,
     dot,
     in_blocks,
-    masks,
     pairs,
     per_anchor,
     require_block_size,
@@ -18,6 +17,7 @@ from portable_losses._pairwise import (
 )
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
+from portable_losses.losses._pair_weights import as_pair_weights, plus_logs, weighed_masks
 
 
 def _require(gamma: float, margin: float, block_size: int | None) -> None:
@@ -38,6 +38,7 @@ def circle(
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
+    ref_weights: ArrayLike | None = None,
     mask: ArrayLike | None = None,
 ) -> Tensor:
     r"""Circle loss of pairs.
@@ -62,6 +63,8 @@ def circle(
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
+        ref_weights: How much each of them counts, `(M,)`; or for each anchor, `(N, M)`: a pair of
+            weight $w$ as $w$ equal ones.
         mask: Which samples of the batch count, bool `(N,)`.
 
     Returns:
@@ -86,20 +89,24 @@ def circle(
     _require(gamma, margin, block_size)
     found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
 
-    def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
-        positive, negative = masks(block)
+    def of_block(block: Pairs, *given: Tensor) -> tuple[Tensor, Tensor]:
+        *w, gamma = given
+        positive, negative = weighed_masks(block, w)
         s = dot(block.x, block.ref_x)
         of_positives, of_negatives = positive_part(1 + margin - s), positive_part(s + margin)
         if constant_weights:
             of_positives, of_negatives = map(ops.stop_gradient, (of_positives, of_negatives))
         values = ops.softplus(
-            log_sum_exp(-gamma * of_positives * (s - 1 + margin), positive)
-            + log_sum_exp(gamma * of_negatives * (s - margin), negative)
+            log_sum_exp(plus_logs(-gamma * of_positives * (s - 1 + margin), w), positive)
+            + log_sum_exp(plus_logs(gamma * of_negatives * (s - margin), w), negative)
         )
         both = ops.logical_and(ops.any(positive, axis=1), ops.any(negative, axis=1))
         return values, indicator(both, values)
 
-    return ops.cast(per_anchor(found, *in_blocks(found, of_block, block_size)), found.dtype)
+    # A block sees tensors that are trained only among its arguments.
+    shared = (ops.convert_to_tensor(gamma, dtype=found.x.dtype),)
+    sums = in_blocks(found, of_block, block_size, as_pair_weights(ref_weights, found), shared)
+    return ops.cast(per_anchor(found, *sums), found.dtype)
 
 
 @register

@@ -12,7 +12,6 @@ from portable_losses._pairwise import (
     DISTANCES,
     Pairs,
     in_blocks,
-    masks,
     pairs,
     per_anchor,
     require_block_size,
@@ -20,6 +19,7 @@ from portable_losses._pairwise import (
 )
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
+from portable_losses.losses._pair_weights import as_pair_weights, times, weighed_masks
 
 AVERAGES = ("nonzero", "all")
 POWERS = (1, 2)
@@ -55,6 +55,7 @@ def contrastive_labels(
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
+    ref_weights: ArrayLike | None = None,
     mask: ArrayLike | None = None,
 ) -> Tensor:
     r"""Contrastive loss of all pairs of the batch.
@@ -81,6 +82,8 @@ def contrastive_labels(
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
+        ref_weights: How much each of them counts, `(M,)`; or for each anchor, `(N, M)`: a pair of
+            weight $w$ as $w$ equal ones.
         mask: Which samples of the batch count, bool `(N,)`.
 
     Returns:
@@ -110,7 +113,10 @@ def contrastive_labels(
         distances = DISTANCES[distance](block.x, block.ref_x)
         return distances - positive_margin, margin - distances
 
-    values = values_of_sides(found, excesses, block_size, power=power, average=average)
+    counts = as_pair_weights(ref_weights, found)
+    values = values_of_sides(
+        found, excesses, block_size, power=power, average=average, pair_weights=counts
+    )
     return ops.cast(values, found.dtype)
 
 
@@ -122,20 +128,25 @@ def values_of_sides(
     power: int = 2,
     average: str = "all",
     weights: tuple[float, float] = (1.0, 1.0),
+    pair_weights: tuple[Tensor, ...] = (),
 ) -> Tensor:
     """What positive and negative pairs cost that exceed their bound: the mean over each of both
     sides, added up. `excesses(block, *shared)` gives by how much they do."""
 
-    def of_block(block: Pairs, *shared: Tensor) -> tuple[Tensor, ...]:
+    def of_block(block: Pairs, *given: Tensor) -> tuple[Tensor, ...]:
+        w, shared = given[: len(pair_weights)], given[len(pair_weights) :]
         sums = []
-        for pair, excess in zip(masks(block), excesses(block, *shared), strict=True):
+        for pair, excess in zip(weighed_masks(block, w), excesses(block, *shared), strict=True):
             each = positive_part(excess)
             counts = ops.logical_and(pair, each > 0) if average == "nonzero" else pair
             each = where(pair, each if power == 1 else ops.square(each))
-            sums += [ops.sum(each, axis=1), ops.sum(indicator(counts, each), axis=1)]
+            both = each, indicator(counts, each)
+            sums += [ops.sum(times(x, w), axis=1) for x in both]
         return tuple(sums)
 
-    total, count, of_negatives, number = in_blocks(found, of_block, block_size, shared=shared)
+    total, count, of_negatives, number = in_blocks(
+        found, of_block, block_size, pair_weights, shared
+    )
     positive, negative = weights
     values = positive * per_anchor(found, total, count)
     return values + negative * per_anchor(found, of_negatives, number)

@@ -21,6 +21,7 @@ from portable_losses._pairwise import (
 )
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
+from portable_losses.losses._pair_weights import as_pair_weights, plus_logs, weighed_masks
 
 
 def _require(margin: float, distance: Distance, block_size: int | None) -> None:
@@ -171,6 +172,7 @@ def generalized_lifted_structure(
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
+    ref_weights: ArrayLike | None = None,
     mask: ArrayLike | None = None,
 ) -> Tensor:
     r"""Generalised lifted structured loss.
@@ -195,6 +197,8 @@ def generalized_lifted_structure(
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
+        ref_weights: How much each of them counts, `(M,)`; or for each anchor, `(N, M)`: a pair of
+            weight $w$ as $w$ equal ones.
         mask: Which samples of the batch count, bool `(N,)`.
 
     Returns:
@@ -221,17 +225,19 @@ def generalized_lifted_structure(
     require_choice("singletons", singletons, SINGLETONS)
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
 
-    def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
-        positive, negative = masks(block)
+    def of_block(block: Pairs, *w: Tensor) -> tuple[Tensor, Tensor]:
+        positive, negative = weighed_masks(block, w)
         distances = DISTANCES[distance](block.x, block.ref_x)
-        each = log_sum_exp(distances, positive) + log_sum_exp(margin - distances, negative)
+        each = log_sum_exp(plus_logs(distances, w), positive)
+        each = each + log_sum_exp(plus_logs(margin - distances, w), negative)
         usable = ops.any(negative, axis=1)
         if singletons == "ignore":
             usable = ops.logical_and(usable, ops.any(positive, axis=1))
         each = where(usable, positive_part(each))
         return each, indicator(usable, each)
 
-    return ops.cast(per_anchor(found, *in_blocks(found, of_block, block_size)), found.dtype)
+    sums = in_blocks(found, of_block, block_size, as_pair_weights(ref_weights, found))
+    return ops.cast(per_anchor(found, *sums), found.dtype)
 
 
 @register

@@ -10,13 +10,13 @@ from portable_losses._numerics import indicator, positive_part, where
 from portable_losses._pairwise import (
     Pairs,
     in_blocks,
-    masks,
     pairs,
     per_anchor,
     require_block_size,
 )
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
+from portable_losses.losses._pair_weights import as_pair_weights, times, weighed_masks
 
 COUNTS = ("triplets", "pairs")
 
@@ -41,6 +41,7 @@ def margin_loss(
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
+    ref_weights: ArrayLike | None = None,
     mask: ArrayLike | None = None,
 ) -> Tensor:
     r"""Margin loss.
@@ -67,6 +68,8 @@ def margin_loss(
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
+        ref_weights: How much each of them counts, `(M,)`; or for each anchor, `(N, M)`: a pair of
+            weight $w$ as $w$ equal ones.
         mask: Which samples of the batch count, bool `(N,)`.
 
     Returns:
@@ -92,24 +95,28 @@ def margin_loss(
     _require(margin, count, distance, block_size)
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
 
-    def of_block(block: Pairs, beta: Tensor) -> tuple[Tensor, Tensor]:
-        positive, negative = masks(block)
+    weights = as_pair_weights(ref_weights, found)
+
+    def of_block(block: Pairs, *given: Tensor) -> tuple[Tensor, Tensor]:
+        w, beta = given[: len(weights)], given[-1]
+        positive, negative = weighed_masks(block, w)
         distances = DISTANCES[distance](block.x, block.ref_x)
         kinds = ((positive, negative, distances - beta), (negative, positive, beta - distances))
         total = number = ops.zeros_like(distances[:, 0])
         for pair, others, excess in kinds:
             each = where(pair, positive_part(excess + margin))
-            costly = ops.sum(indicator(each > 0, each), axis=1)
+            costly = ops.sum(times(indicator(each > 0, each), w), axis=1)
             weight = ops.ones_like(total)
             if count == "triplets":
-                weight = ops.sum(indicator(others, each), axis=1)
-            total = total + weight * ops.sum(each, axis=1)
+                weight = ops.sum(times(indicator(others, each), w), axis=1)
+            total = total + weight * ops.sum(times(each, w), axis=1)
             number = number + weight * costly
         return total, number
 
     beta = _as_boundary(beta, found.x)
-    given = {"of_anchors": (beta,)} if len(beta.shape) else {"shared": (beta,)}
-    sums = in_blocks(found, of_block, block_size, **given)
+    by_anchor = len(beta.shape) > 0
+    of_anchors, shared = ((*weights, beta), ()) if by_anchor else (weights, (beta,))
+    sums = in_blocks(found, of_block, block_size, of_anchors, shared)
     return ops.cast(per_anchor(found, *sums), found.dtype)
 
 

@@ -1,5 +1,6 @@
 """A loss of embeddings of the pairs that a miner chooses."""
 
+import inspect
 from typing import Any
 
 import keras
@@ -14,7 +15,7 @@ from portable_losses.losses._base import Loss, StatefulLoss, register
 from portable_losses.losses._inner import as_embedding_loss, saved
 
 
-def _require(miner: miners.Miner, block_size: int | None) -> None:
+def _require(loss: Loss, miner: miners.Miner, block_size: int | None) -> None:
     require_block_size(block_size)
     if block_size is not None and not miner.row_wise:
         raise ValueError(
@@ -25,6 +26,12 @@ def _require(miner: miners.Miner, block_size: int | None) -> None:
         raise ValueError(
             f"{miner!r} draws, and the state of the draw has to be kept somewhere. Use "
             "RandomlyMined(loss, miner) in a LossModel, in place of Mined."
+        )
+    takes = inspect.signature(type(loss).function).parameters
+    if miner.weighs and "ref_weights" not in takes:
+        raise ValueError(
+            f"{miner!r} weighs its pairs, and takes a loss whose function has `ref_weights`: a sum "
+            f"over pairs, such as MarginLoss() or NTXent(). Received: loss={loss!r}."
         )
 
 
@@ -44,7 +51,8 @@ def mined(
     """A loss of embeddings, as if there were no pairs but those that a miner chooses.
 
     A pair is one of an anchor and a reference. A triplet is made of any two pairs of an anchor
-    that are chosen, one of its class and one of another. No gradient flows through the choice.
+    that are chosen, one of its class and one of another. Where the miner weighs its pairs, a pair
+    of weight $w$ counts as $w$ equal ones. No gradient flows through the choice.
 
     Args:
         y_true: Ids `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
@@ -63,7 +71,7 @@ def mined(
 
     Raises:
         ValueError: for shapes that do not fit, a loss that takes no references, an unknown miner,
-            or one that draws.
+            or one that draws; and for one that weighs, a loss that takes no `ref_weights`.
 
     Where peers differ:
         In pytorch-metric-learning a miner gives indices, whose number depends on the values, and a
@@ -78,12 +86,16 @@ def mined(
         [1.25, 3.25, 8.5, 6.25]
     """
     inner, miner = as_embedding_loss(loss, "mined"), miners.get(miner)
-    _require(miner, block_size)
+    _require(inner, miner, block_size)
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
-    keep = miner.keep(found, block_size)
     if ref_embeddings is None:
         ref_labels, ref_embeddings = _own(found, y_true), y_pred
-    given = {"ref_labels": ref_labels, "ref_embeddings": ref_embeddings, "ref_mask": keep}
+    given = {"ref_labels": ref_labels, "ref_embeddings": ref_embeddings}
+    if miner.weighs:
+        weights = miner.weights_of(found, block_size)
+        given.update(ref_mask=weights > 0, ref_weights=weights)
+    else:
+        given["ref_mask"] = miner.keep(found, block_size)
     return inner.call(y_true, y_pred, **given, mask=mask)
 
 
@@ -120,7 +132,7 @@ class Mined(Loss):
         dtype: Any = None,
     ):
         loss, miner = as_embedding_loss(loss, "Mined"), miners.get(miner)
-        _require(miner, block_size)
+        _require(loss, miner, block_size)
         super().__init__(reduction, name, dtype)
         self.settings = {"loss": loss, "miner": miner, "block_size": block_size}
 
@@ -173,6 +185,8 @@ class RandomlyMined(StatefulLoss):
         super().__init__(name=name, reduction=reduction, dtype=dtype, seed=seed)
         self.loss = as_embedding_loss(loss, "RandomlyMined")
         self.miner = miners.get(miner)
+        if self.miner.weighs:
+            raise ValueError(f"{self.miner!r} does not draw: use Mined in place of RandomlyMined.")
         if seed is not None:
             require_count("seed", seed + 1)
         self.seed_generator = keras.random.SeedGenerator(seed)

@@ -10,13 +10,13 @@ from portable_losses._pairwise import (
     Pairs,
     dot,
     in_blocks,
-    masks,
     pairs,
     require_block_size,
     with_units,
 )
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
+from portable_losses.losses._pair_weights import as_pair_weights, plus_logs, weighed_masks
 
 
 def _require(alpha: float, beta: float, block_size: int | None) -> None:
@@ -37,6 +37,7 @@ def multi_similarity(
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
+    ref_weights: ArrayLike | None = None,
     mask: ArrayLike | None = None,
 ) -> Tensor:
     r"""Multi-similarity loss of all pairs.
@@ -57,6 +58,8 @@ def multi_similarity(
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
+        ref_weights: How much each of them counts, `(M,)`; or for each anchor, `(N, M)`: a pair of
+            weight $w$ as $w$ equal ones.
         mask: Which samples of the batch count, bool `(N,)`.
 
     Returns:
@@ -82,13 +85,18 @@ def multi_similarity(
     _require(alpha, beta, block_size)
     found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
 
-    def of_block(block: Pairs) -> tuple[Tensor]:
-        positive, negative = masks(block)
+    def of_block(block: Pairs, *given: Tensor) -> tuple[Tensor]:
+        *w, beta = given
+        positive, negative = weighed_masks(block, w)
         above = dot(block.x, block.ref_x) - base
-        of_positives = log1p_sum_exp(-alpha * above, positive) / alpha
-        return (of_positives + log1p_sum_exp(beta * above, negative) / beta,)
+        of_positives = log1p_sum_exp(plus_logs(-alpha * above, w), positive) / alpha
+        of_negatives = log1p_sum_exp(plus_logs(beta * above, w), negative) / beta
+        return (of_positives + of_negatives,)
 
-    (values,) = in_blocks(found, of_block, block_size)
+    # A block sees tensors that are trained only among its arguments.
+    shared = (ops.convert_to_tensor(beta, dtype=found.x.dtype),)
+    weights = as_pair_weights(ref_weights, found)
+    (values,) = in_blocks(found, of_block, block_size, weights, shared)
     return ops.cast(where(found.counted, values), found.dtype)
 
 

@@ -10,13 +10,13 @@ from portable_losses._numerics import indicator, log_sum_exp, where
 from portable_losses._pairwise import (
     Pairs,
     in_blocks,
-    masks,
     pairs,
     per_anchor,
     require_block_size,
 )
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
+from portable_losses.losses._pair_weights import as_pair_weights, plus_logs, weighed_masks
 
 OBJECTIVES = ("log_probability", "probability")
 
@@ -28,20 +28,28 @@ def _require(temperature: float, distance: Distance, block_size: int | None) -> 
 
 
 def _log_chances(
-    found: Pairs, temperature: float, distance: Distance, block_size: int | None
+    found: Pairs,
+    temperature: float,
+    distance: Distance,
+    block_size: int | None,
+    weights: tuple[Tensor, ...],
 ) -> list[Tensor]:
     """Of each anchor the log of how likely it chooses one of its class, 0 if it has none; and
     whether it has any."""
 
-    def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
-        positive, negative = masks(block)
+    def of_block(block: Pairs, *given: Tensor) -> tuple[Tensor, Tensor]:
+        *w, temperature = given
+        positive, negative = weighed_masks(block, w)
         scores = DISTANCES[distance](block.x, block.ref_x) * (-1 / temperature)
+        scores = plus_logs(scores, w)
         of_all = log_sum_exp(scores, ops.logical_or(positive, negative), axis=1)
         has = ops.sum(indicator(positive, scores), axis=1) > 0
         chances = where(has, log_sum_exp(scores, positive, axis=1) - of_all)
         return chances, indicator(ops.logical_and(block.counted, has), scores)
 
-    return in_blocks(found, of_block, block_size)
+    # A block sees tensors that are trained only among its arguments.
+    shared = (ops.convert_to_tensor(temperature, dtype=found.x.dtype),)
+    return in_blocks(found, of_block, block_size, weights, shared)
 
 
 @register
@@ -56,6 +64,7 @@ def nca(
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
+    ref_weights: ArrayLike | None = None,
     mask: ArrayLike | None = None,
 ) -> Tensor:
     r"""Neighbourhood components analysis (NCA).
@@ -80,6 +89,8 @@ def nca(
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
+        ref_weights: How much each of them counts, `(M,)`; or for each anchor, `(N, M)`: a pair of
+            weight $w$ as $w$ equal ones.
         mask: Which samples of the batch count, bool `(N,)`.
 
     Returns:
@@ -105,7 +116,8 @@ def nca(
     _require(temperature, distance, block_size)
     require_choice("objective", objective, OBJECTIVES)
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
-    chances, useful = _log_chances(found, temperature, distance, block_size)
+    weights = as_pair_weights(ref_weights, found)
+    chances, useful = _log_chances(found, temperature, distance, block_size, weights)
     values = 0 - chances if objective == "log_probability" else 1 - ops.exp(chances)
     return ops.cast(per_anchor(found, values, useful), found.dtype)
 
@@ -155,6 +167,7 @@ def soft_nearest_neighbor(
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
+    ref_weights: ArrayLike | None = None,
     mask: ArrayLike | None = None,
 ) -> Tensor:
     r"""Soft nearest neighbour loss: how entangled the classes are.
@@ -177,6 +190,8 @@ def soft_nearest_neighbor(
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
+        ref_weights: How much each of them counts, `(M,)`; or for each anchor, `(N, M)`: a pair of
+            weight $w$ as $w$ equal ones.
         mask: Which samples of the batch count, bool `(N,)`.
 
     Returns:
@@ -202,7 +217,8 @@ def soft_nearest_neighbor(
     """
     _require(temperature, distance, block_size)
     found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
-    chances, _ = _log_chances(found, temperature, distance, block_size)
+    weights = as_pair_weights(ref_weights, found)
+    chances, _ = _log_chances(found, temperature, distance, block_size, weights)
     values = where(found.counted, 0 - chances)
     return ops.cast(values, found.dtype)
 

@@ -11,7 +11,6 @@ from portable_losses._pairwise import (
     dot,
     in_blocks,
     joined,
-    masks,
     pairs,
     per_anchor,
     require_block_size,
@@ -20,6 +19,7 @@ from portable_losses._pairwise import (
 )
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
+from portable_losses.losses._pair_weights import as_pair_weights, plus_logs, times, weighed_masks
 
 
 def _require(temperature: float, block_size: int | None) -> None:
@@ -27,19 +27,27 @@ def _require(temperature: float, block_size: int | None) -> None:
     require_block_size(block_size)
 
 
-def _values(found: Pairs, temperature: float, block_size: int | None) -> Tensor:
+def _values(
+    found: Pairs,
+    temperature: float,
+    block_size: int | None,
+    weights: tuple[Tensor, ...] = (),
+) -> Tensor:
     """Values of anchors whose embeddings have length 1."""
 
-    def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
-        positive, negative = masks(block)
-        logits = dot(block.x, block.ref_x) / temperature
-        others = log_sum_exp(logits, negative, axis=1, keepdims=True)
+    def of_block(block: Pairs, *w: Tensor) -> tuple[Tensor, Tensor]:
+        positive, negative = weighed_masks(block, w)
+        logits = dot(block.x, block.ref_x)
+        others = log_sum_exp(plus_logs(logits, w), negative, axis=1, keepdims=True)
         # −log (e^s / (e^s + Σ e^n)) = softplus(log Σ e^n − s)
         costs = ops.logical_and(positive, ops.any(negative, axis=1, keepdims=True))
         each = where(costs, ops.softplus(others - logits))
-        return ops.sum(each, axis=1), ops.sum(indicator(positive, logits), axis=1)
+        both = each, indicator(positive, logits)
+        total, count = (ops.sum(times(x, w), axis=1) for x in both)
+        return total, count
 
-    return per_anchor(found, *in_blocks(found, of_block, block_size))
+    found = found._replace(x=found.x / temperature)  # a block sees no tensor that is trained
+    return per_anchor(found, *in_blocks(found, of_block, block_size, weights))
 
 
 @register
@@ -52,6 +60,7 @@ def ntxent(
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
+    ref_weights: ArrayLike | None = None,
     mask: ArrayLike | None = None,
 ) -> Tensor:
     r"""Normalised temperature-scaled cross-entropy (NT-Xent, InfoNCE) by labels.
@@ -72,6 +81,8 @@ def ntxent(
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
+        ref_weights: How much each of them counts, `(M,)`; or for each anchor, `(N, M)`: a pair of
+            weight $w$ as $w$ equal ones.
         mask: Which samples of the batch count, bool `(N,)`.
 
     Returns:
@@ -97,7 +108,8 @@ def ntxent(
     """
     _require(temperature, block_size)
     found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
-    return ops.cast(_values(found, temperature, block_size), found.dtype)
+    weights = as_pair_weights(ref_weights, found)
+    return ops.cast(_values(found, temperature, block_size, weights), found.dtype)
 
 
 @register

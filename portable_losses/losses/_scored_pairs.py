@@ -24,11 +24,11 @@ def _ranked(found: Pairs, similarities: Tensor, scale: float, block_size: int | 
         wrong = ops.expand_dims(block.ids, 1) < ops.expand_dims(block.ref_ids, 0)
         wrong = ops.logical_and(wrong, block.exists)
         wrong = ops.logical_and(wrong, ops.expand_dims(block.counted, 1))
-        differences = scale * (block.x - ops.transpose(block.ref_x))
+        differences = block.x - ops.transpose(block.ref_x)
         there = ops.cast(ops.any(wrong, axis=1), differences.dtype)
         return log_sum_exp(differences, wrong, axis=1), there
 
-    column = ops.expand_dims(similarities, 1)
+    column = ops.expand_dims(scale * similarities, 1)  # a block sees no scale that is trained
     sums, there = in_blocks(found._replace(x=column, ref_x=column), of_block, block_size)
     total = log1p_sum_exp(ops.reshape(sums, (1, -1)), ops.reshape(there > 0, (1, -1)))
     values = where(found.counted, total)

@@ -11,6 +11,7 @@ from portable_losses._pairwise import Pairs, pairs, require_block_size
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
 from portable_losses.losses._contrastive_labels import values_of_sides
+from portable_losses.losses._pair_weights import as_pair_weights
 
 
 def _require(
@@ -34,6 +35,7 @@ def snr_contrastive(
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
+    ref_weights: ArrayLike | None = None,
     mask: ArrayLike | None = None,
 ) -> Tensor:
     r"""Contrastive loss of all pairs of the batch, of signal-to-noise distances.
@@ -61,6 +63,8 @@ def snr_contrastive(
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
+        ref_weights: How much each of them counts, `(M,)`; or for each anchor, `(N, M)`: a pair of
+            weight $w$ as $w$ equal ones.
         mask: Which samples of the batch count, bool `(N,)`.
 
     Returns:
@@ -91,7 +95,14 @@ def snr_contrastive(
         distances = DISTANCES["snr"](block.x, block.ref_x)
         return distances - positive_margin, margin - distances
 
-    values = values_of_sides(found, excesses, block_size, power=1, average="nonzero")
+    values = values_of_sides(
+        found,
+        excesses,
+        block_size,
+        power=1,
+        average="nonzero",
+        pair_weights=as_pair_weights(ref_weights, found),
+    )
     if zero_mean:
         values = values + zero_mean * absolute(ops.sum(found.x, axis=1))
     return ops.cast(values, found.dtype)

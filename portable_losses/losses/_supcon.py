@@ -5,12 +5,11 @@ from typing import Any
 from keras import ops
 
 from portable_losses._inputs import require_above
-from portable_losses._numerics import indicator, log_softmax, masked_mean
+from portable_losses._numerics import divide, indicator, log_softmax, where
 from portable_losses._pairwise import (
     Pairs,
     dot,
     in_blocks,
-    masks,
     pairs,
     per_anchor,
     require_block_size,
@@ -18,25 +17,36 @@ from portable_losses._pairwise import (
 )
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
+from portable_losses.losses._pair_weights import as_pair_weights, plus_logs, times, weighed_masks
 
 
-def _mean_of_positives(found: Pairs, temperature: float) -> tuple[Tensor, Tensor]:
+def _mean_of_positives(found: Pairs, w: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
     """Of a softmax of dot products over all references, the mean of −log over those of the
     anchor's class; and whether it has any."""
-    positive, negative = masks(found)
-    logits = dot(found.x, found.ref_x) / temperature
-    chances = log_softmax(logits, axis=1, mask=ops.logical_or(positive, negative))
+    positive, negative = weighed_masks(found, w)
+    logits = dot(found.x, found.ref_x)
+    mask = ops.logical_or(positive, negative)
+    chances = log_softmax(plus_logs(logits, w), axis=1, mask=mask)
+    chances = chances - plus_logs(ops.zeros_like(logits), w) if w else chances  # of one of w equal
     useful = ops.logical_and(found.counted, ops.any(positive, axis=1))
-    return -masked_mean(chances, positive, axis=1), indicator(useful, logits)
+    both = where(positive, chances), indicator(positive, logits)
+    total, count = (ops.sum(times(x, w), axis=1) for x in both)
+    return -divide(total, count), indicator(useful, logits)
 
 
-def softmax_values(found: Pairs, temperature: float = 1.0, block_size: int | None = None) -> Tensor:
+def softmax_values(
+    found: Pairs,
+    temperature: float = 1.0,
+    block_size: int | None = None,
+    weights: tuple[Tensor, ...] = (),
+) -> Tensor:
     """Their mean over the batch is that over the anchors that have a positive."""
 
-    def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
-        return _mean_of_positives(block, temperature)
+    def of_block(block: Pairs, *w: Tensor) -> tuple[Tensor, Tensor]:
+        return _mean_of_positives(block, w)
 
-    return per_anchor(found, *in_blocks(found, of_block, block_size))
+    found = found._replace(x=found.x / temperature)  # a block sees no tensor that is trained
+    return per_anchor(found, *in_blocks(found, of_block, block_size, weights))
 
 
 @register
@@ -49,6 +59,7 @@ def supcon(
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
+    ref_weights: ArrayLike | None = None,
     mask: ArrayLike | None = None,
 ) -> Tensor:
     r"""Supervised contrastive loss, $\mathcal{L}_{out}$ of the paper.
@@ -69,6 +80,8 @@ def supcon(
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
+        ref_weights: How much each of them counts, `(M,)`; or for each anchor, `(N, M)`: a pair of
+            weight $w$ as $w$ equal ones.
         mask: Which samples of the batch count, bool `(N,)`.
 
     Returns:
@@ -96,7 +109,8 @@ def supcon(
     require_above("temperature", temperature, 0)
     require_block_size(block_size)
     found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
-    return ops.cast(softmax_values(found, temperature, block_size), found.dtype)
+    weights = as_pair_weights(ref_weights, found)
+    return ops.cast(softmax_values(found, temperature, block_size, weights), found.dtype)
 
 
 @register

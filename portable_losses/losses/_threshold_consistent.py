@@ -10,6 +10,7 @@ from portable_losses._pairwise import Pairs, pairs, require_block_size, with_uni
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
 from portable_losses.losses._contrastive_labels import values_of_sides
+from portable_losses.losses._pair_weights import as_pair_weights
 
 
 def _require(
@@ -39,6 +40,7 @@ def threshold_consistent_margin(
     ref_labels: ArrayLike | None = None,
     ref_embeddings: ArrayLike | None = None,
     ref_mask: ArrayLike | None = None,
+    ref_weights: ArrayLike | None = None,
     mask: ArrayLike | None = None,
 ) -> Tensor:
     r"""Threshold-consistent margin (TCM) loss.
@@ -62,6 +64,8 @@ def threshold_consistent_margin(
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
+        ref_weights: How much each of them counts, `(M,)`; or for each anchor, `(N, M)`: a pair of
+            weight $w$ as $w$ equal ones.
         mask: Which samples of the batch count, bool `(N,)`.
 
     Returns:
@@ -100,6 +104,7 @@ def threshold_consistent_margin(
         power=1,
         average="nonzero",
         weights=(positive_weight, negative_weight),
+        pair_weights=as_pair_weights(ref_weights, found),
     )
     return ops.cast(values, found.dtype)
 

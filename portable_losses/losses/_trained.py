@@ -7,9 +7,18 @@ from typing import Any
 import keras
 from keras import ops
 
-from portable_losses._inputs import as_float, require_above, require_within
+from portable_losses._inputs import (
+    as_class_ids,
+    as_float,
+    poison,
+    require_above,
+    require_count,
+    require_within,
+)
 from portable_losses._typing import Tensor
 from portable_losses.losses._base import Loss, StatefulLoss, register
+from portable_losses.losses._centered import rows_of
+from portable_losses.losses._margin_loss import MarginLoss
 from portable_losses.losses._registry import get
 
 POSITIVE = ("temperature", "scale", "gamma")  # the logarithms of these are trained
@@ -41,12 +50,17 @@ def _require_trainable(loss: Any, names: tuple[str, ...]) -> Loss:
             f"that can be trained, such as CLIP() and 'temperature'; of this loss: {tuple(can)}. "
             f"Received: loss={loss!r}, names={names}."
         )
-    if found.settings.get("block_size") is not None:
-        raise ValueError(
-            "A block of anchors sees no settings that are trained: `block_size` of the loss must "
-            f"be None. Received: block_size={found.settings['block_size']!r}."
-        )
     return found
+
+
+def _require_by_class(names: tuple[str, ...], loss: Loss, num_classes: int) -> None:
+    require_count("num_classes", num_classes)
+    if names != ("beta",) or not isinstance(loss, MarginLoss):
+        raise ValueError(
+            "`num_classes` is for one boundary of MarginLoss for each class: "
+            f"TrainedSettings(MarginLoss(), 'beta', num_classes={num_classes}). Received: "
+            f"loss={loss!r}, names={names}."
+        )
 
 
 @register
@@ -64,18 +78,24 @@ class TrainedSettings(StatefulLoss):
     CLIP; it is held within $\pm \log$ of `largest_scale`. The variables are named
     `log_temperature`, `bias` and so on, and `get_settings()` gives the values as they are.
 
+    The margin loss may have a boundary for each class, that of the anchor, as its paper does:
+
+        TrainedSettings(MarginLoss(beta=1.2), "beta", num_classes=100)
+
     Args:
         loss: A loss without state, such as `CLIP()`, or its name. Its values are used; its own
             reduction, name and dtype are not.
         names: The name of the setting, or a list of them: `"temperature"`, `"scale"`, `"gamma"`,
             `"bias"` or `"beta"`.
         largest_scale: 100 in CLIP, whose temperature it thereby keeps at 0.01 or above.
+        num_classes: With `MarginLoss` and `"beta"`: how many classes there are, each with a
+            boundary; labels are then ids from 0 on, or one-hot. None: one boundary for all.
         reduction, name, dtype: As for any Keras loss. Variables are kept in float32 (float64 for
             `dtype="float64"`).
 
     Raises:
-        ValueError: for a loss that has no such setting, or `block_size`; or a setting that starts
-            out of bounds.
+        ValueError: for a loss that has no such setting, a setting that starts out of bounds, or
+            `num_classes` for another one; and for labels that are no classes then.
 
     References:
         Alec Radford and others, "Learning Transferable Visual Models From Natural Language
@@ -86,7 +106,8 @@ class TrainedSettings(StatefulLoss):
     Where peers differ:
         OpenCLIP keeps `logit_scale`, the logarithm of 1 / temperature, in the model.
         pytorch-metric-learning's `MarginLoss(learn_beta=True)` is this with `"beta"` of
-        `MarginLoss`; its boundaries per class are not trained here.
+        `MarginLoss`, and its `num_classes` the one here. Its `nu`, which draws boundaries down and
+        is 0 by default, is not here.
 
     Examples:
         >>> from portable_losses.losses import CLIP
@@ -103,6 +124,7 @@ class TrainedSettings(StatefulLoss):
         loss: Any,
         names: str | Sequence[str],
         largest_scale: float = 100.0,
+        num_classes: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "trained_settings",
         dtype: Any = None,
@@ -115,19 +137,23 @@ class TrainedSettings(StatefulLoss):
             dtype=dtype,
             names=list(names),
             largest_scale=largest_scale,
+            num_classes=num_classes,
         )
         self.loss = _require_trainable(loss, names)
+        if num_classes is not None:
+            _require_by_class(names, self.loss, num_classes)
         for setting in set(names).intersection(POSITIVE):
             start = self.loss.settings[setting]
             require_within(setting, start, 1 / largest_scale, largest_scale)
         self.build((None,), (None, 1))  # the variables are as they are for any batch
 
     def build_state(self, dim: int) -> None:
+        classes = self.settings["num_classes"]
         for name in self.settings["names"]:
             start, positive = self.loss.settings[name], name in POSITIVE
             variable = self.add_weight(
                 name=_variable_name(name),
-                shape=(),
+                shape=() if classes is None else (classes, 1),  # rows, as `rows_of` takes them
                 initializer=keras.initializers.Constant(math.log(start) if positive else start),
                 dtype=self.state_dtype,
                 constraint=_Within(math.log(self.settings["largest_scale"])) if positive else None,
@@ -141,8 +167,11 @@ class TrainedSettings(StatefulLoss):
             found[name] = ops.exp(value) if name in POSITIVE else value
         return found
 
-    def get_settings(self) -> dict[str, float]:
-        """The settings that are trained, as they are now."""
+    def get_settings(self) -> dict[str, Any]:
+        """The settings that are trained, as they are now: floats, or a list of one for each
+        class."""
+        if self.settings["num_classes"] is not None:
+            return {"beta": ops.convert_to_numpy(self.beta)[:, 0].tolist()}
         return {name: float(value) for name, value in self._current(self.state_dtype).items()}
 
     def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -152,8 +181,14 @@ class TrainedSettings(StatefulLoss):
     def compute_values(
         self, y_true: Tensor, y_pred: Tensor, counted: Tensor, training: bool
     ) -> Tensor:
-        settings = {**self.loss.settings, **self._current(as_float(y_pred)[0].dtype)}
-        return type(self.loss).function(y_true, y_pred, **settings, mask=counted)
+        dtype, function = as_float(y_pred)[0].dtype, type(self.loss).function
+        if self.settings["num_classes"] is None:
+            settings = {**self.loss.settings, **self._current(dtype)}
+            return function(y_true, y_pred, **settings, mask=counted)
+        ids, valid = as_class_ids(y_true, self.settings["num_classes"])
+        of_anchors = ops.cast(rows_of(self.beta, ids)[:, 0], dtype)
+        settings = {**self.loss.settings, "beta": of_anchors}
+        return poison(function(ids, y_pred, **settings, mask=counted), valid)
 
     def get_config(self) -> dict[str, Any]:
         return {"loss": keras.saving.serialize_keras_object(self.loss), **super().get_config()}

@@ -81,7 +81,7 @@ def tuplet_margin(
     require_block_size(block_size)
     found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
 
-    def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
+    def of_block(block: Pairs, scale: Tensor) -> tuple[Tensor, Tensor]:
         positive, negative = masks(block)
         s = dot(block.x, block.ref_x)
         near = s * math.cos(margin) + _sines(block) * math.sin(margin)
@@ -90,7 +90,10 @@ def tuplet_margin(
         each = where(costs, ops.softplus(away - scale * near))
         return ops.sum(each, axis=1), ops.sum(indicator(positive, each), axis=1)
 
-    return ops.cast(per_anchor(found, *in_blocks(found, of_block, block_size)), found.dtype)
+    # A block sees tensors that are trained only among its arguments.
+    shared = (ops.convert_to_tensor(scale, dtype=found.x.dtype),)
+    sums = in_blocks(found, of_block, block_size, shared=shared)
+    return ops.cast(per_anchor(found, *sums), found.dtype)
 
 
 def _sines(found: Pairs) -> Tensor:

@@ -236,14 +236,16 @@ def siglip(
     _require_siglip(scale, block_size)
     found = with_units(views(y_true, y_pred, mask))
 
-    def of_block(block: Pairs) -> tuple[Tensor]:
+    def of_block(block: Pairs, bias: Tensor) -> tuple[Tensor]:
         positive, negative = masks(block)
-        logits = scale * dot(block.x, block.ref_x) + bias
+        logits = dot(block.x, block.ref_x) + bias
         each = ops.softplus(ops.where(positive, -logits, logits))
         there = ops.logical_or(positive, negative)
         return (ops.sum(where(there, each), axis=1),)
 
-    (total,) = in_blocks(found, of_block, block_size)
+    # A block sees tensors that are trained only among its arguments.
+    shared = (ops.convert_to_tensor(bias, dtype=found.x.dtype),)
+    (total,) = in_blocks(found._replace(x=scale * found.x), of_block, block_size, shared=shared)
     return ops.cast(per_anchor(found, total, found.counted), found.dtype)
 
 

@@ -1,10 +1,11 @@
 """A miner chooses pairs of anchors and references: two masks of shape (anchors, references).
 
 A pair is of one class or of two, so that both masks together are one, and that is `ref_mask` of a
-loss of embeddings. No loss has to know of miners.
+loss of embeddings. Where a miner weighs what it chooses, the weights are `ref_weights`. No loss has
+to know of miners.
 """
 
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import keras
 from keras import ops
@@ -30,14 +31,16 @@ class Miner:
     A subclass sets `self.settings` and gives `mine(found, positive, negative, seed)`: of all pairs
     of one class and all of two, bool `(N, M)` each, those that it chooses. No gradient flows
     through the choice. A subclass sets `row_wise` to False where the choice for one anchor depends
-    on other anchors, and `random` where it draws.
+    on other anchors, and `random` where it draws. One that weighs its pairs sets `weighs`, and
+    gives `weigh(found, positive, negative)` too: of those that it chose, how much each counts.
 
-    `miner(y_true, y_pred)` gives both masks. `portable_losses.losses.Mined(loss, miner)` is a loss
-    of the chosen pairs alone.
+    `miner(y_true, y_pred)` gives both masks, and `miner.weights(y_true, y_pred)` how much each pair
+    counts. `portable_losses.losses.Mined(loss, miner)` is a loss of the chosen pairs alone.
     """
 
-    row_wise: ClassVar[bool] = True
-    random: ClassVar[bool] = False
+    row_wise: bool = True
+    random: bool = False
+    weighs: bool = False
     settings: dict[str, Any]
 
     def __call__(
@@ -77,6 +80,39 @@ class Miner:
         if block_size is None:
             return ops.logical_or(*self.choose(found, seed))
         return in_blocks(found, of_block, block_size)[0] > 0
+
+    def weights(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        *,
+        ref_labels: ArrayLike | None = None,
+        ref_embeddings: ArrayLike | None = None,
+        ref_mask: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        seed: Any = None,
+    ) -> Tensor:
+        """How much each pair counts, float `(N, M)`: 0 where it is not chosen, and otherwise 1 of a
+        miner that does not weigh. Arguments are those of the call."""
+        found = pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask)
+        return self.weights_of(found, seed=seed)
+
+    def weights_of(self, found: Pairs, block_size: int | None = None, seed: Any = None) -> Tensor:
+        """The same; of so many anchors at a time."""
+
+        def of_block(block: Pairs) -> tuple[Tensor]:
+            block = block._replace(
+                x=ops.stop_gradient(block.x), ref_x=ops.stop_gradient(block.ref_x)
+            )
+            positive, negative = self.choose(block, seed)
+            weights = self.weigh(block, positive, negative)
+            chosen = ops.logical_or(positive, negative)
+            return (ops.where(chosen, weights, ops.zeros_like(weights)),)
+
+        return ops.stop_gradient(in_blocks(found, of_block, block_size)[0])
+
+    def weigh(self, found: Pairs, positive: Tensor, negative: Tensor) -> Tensor:
+        return ops.ones_like(positive, dtype=found.x.dtype)
 
     def mine(self, found: Pairs, positive: Tensor, negative: Tensor, seed: Any) -> Masks:
         raise NotImplementedError

@@ -458,7 +458,25 @@ def record_memory(seed, name, settings):
     }
 
 
+def record_boundaries(seed):
+    """`MarginLoss` with a boundary for each class, and the gradient by it."""
+    random = np.random.RandomState(seed)
+    settings = {"margin": 0.3, "beta": 1.2}
+    loss = losses.MarginLoss(**as_given(settings), learn_beta=True, num_classes=CLASSES)
+    boundaries = random.uniform(0.8, 2.0, size=CLASSES).astype("float32")
+    loss.beta.data = torch.tensor(boundaries, dtype=torch.float64)
+    batches = draw_batches(random, None)
+    del batches["all_distinct"]  # of six classes
+    figures = [differentiate(loss, *batch, loss.beta) for batch in batches.values()]
+    recorded = {"settings": json.dumps(settings), "boundaries": boundaries}
+    recorded["batches"] = np.array(list(batches))
+    recorded["labels"], recorded["embeddings"] = map(np.stack, zip(*batches.values(), strict=True))
+    keys = ("loss", "gradient", "boundaries_gradient")
+    return recorded | dict(zip(keys, map(np.stack, zip(*figures, strict=True)), strict=True))
+
+
 def files():
+    yield "pml_boundaries_0", record_boundaries(300)
     seeded = [*enumerate(RECIPES.items()), *enumerate(RANKINGS.items(), start=200)]
     for place, (name, recipe) in seeded:
         seed = place if recipe.seed is None else recipe.seed

@@ -77,6 +77,11 @@ def test_weights_of_the_draw():
         total = found.sum(axis=1, keepdims=True)
         found = np.divide(found, total, out=np.zeros_like(found), where=total > 0)
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+        # Without a draw a negative counts as often as it would be drawn for all positives.
+        same = y[:, None] == y
+        weights = ops.convert_to_numpy(miners.DistanceWeighted(draw=False).weights(y, x))
+        number = same.sum(axis=1, keepdims=True) - 1
+        np.testing.assert_allclose(weights * ~same, number * expected, rtol=1e-4, atol=1e-6)
 
 
 def units(x):

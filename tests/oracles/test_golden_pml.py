@@ -16,6 +16,7 @@ from tests import autodiff
 
 GOLDEN = Path(__file__).parent / "golden"
 RECORDED = sorted(GOLDEN.glob("pml_*.npz"))
+BOUNDARIES = GOLDEN / "pml_boundaries_0.npz"
 MEMORY = [path for path in RECORDED if path.stem.startswith("pml_memory_")]
 NAME = re.compile(r"pml_(.*)_(\d|one_sample)")
 CLASSES = {entry.name: getattr(losses, entry.cls) for entry in CATALOGUE if not entry.metric}
@@ -134,7 +135,10 @@ def through_normalisation(gradient, weights):
     return (gradient - np.sum(gradient * units, axis=-1, keepdims=True) * units) / length
 
 
-@pytest.mark.parametrize("path", [p for p in RECORDED if p not in MEMORY], ids=lambda p: p.stem)
+PLAIN = [path for path in RECORDED if path not in (*MEMORY, BOUNDARIES)]
+
+
+@pytest.mark.parametrize("path", PLAIN, ids=lambda path: path.stem)
 def test_loss(path):
     recorded = load(path)
     name, which = NAME.fullmatch(path.stem).groups()
@@ -181,6 +185,30 @@ def test_memory(path):
     states = map(np.stack, zip(*states, strict=True))
     found = autodiff.gradients(scalar, recorded["embeddings"], recorded["labels"], *states)
     assert_close(found, recorded["gradient"], "gradient")
+
+
+@pytest.mark.parametrize("block_size", [None, 4])
+def test_boundaries_of_classes(block_size):
+    recorded = load(BOUNDARIES)
+    inner = losses.MarginLoss(**recorded["settings"], block_size=block_size)
+    boundaries = recorded["boundaries"]
+    loss = losses.TrainedSettings(inner, "beta", num_classes=len(boundaries))
+    size = recorded["embeddings"][0].size
+
+    def scalar(x, labels):  # the gradient by a factor before a scalar is the scalar
+        embeddings = ops.reshape(x[:size], recorded["embeddings"].shape[1:])
+        given = [(loss.beta, ops.expand_dims(x[size:-1], 1))]
+        with keras.StatelessScope(state_mapping=given):
+            return x[-1] * loss(labels, embeddings, training=False)
+
+    count = len(recorded["labels"])
+    parts = [recorded["embeddings"].reshape(count, size), np.tile(boundaries, (count, 1))]
+    found = autodiff.gradients(
+        scalar, np.concatenate([*parts, np.ones((count, 1), "float32")], 1), recorded["labels"]
+    )
+    assert_close(found[:, -1], recorded["loss"], "loss")
+    assert_close(found[:, :size].reshape(recorded["gradient"].shape), recorded["gradient"], "x")
+    assert_close(found[:, size:-1], recorded["boundaries_gradient"], "boundaries")
 
 
 def test_the_peer_has_no_gradient_on_a_proxy():
