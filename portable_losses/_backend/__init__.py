@@ -24,6 +24,10 @@ Each backend has a module with the same functions:
   one program of operations that say it as well;
 * `where(mask, x, otherwise)`: `x` where the mask holds, and a number elsewhere; and
   `indicator(mask, dtype)`, 1 where it holds and 0 elsewhere;
+* `with_size(least, sizes, function, *given)`: `function(size, *given)`, a list of tensors of the
+  same shape for each size, of one that is no less than the number `least`, a tensor: the first of
+  `sizes` that is, or the number itself. No number is larger than the last of them. The function's
+  gradient is by what is given;
 * `nearest_above(x, among, wanted)`: for each entry of `(N, M)` that is `wanted` and none of those
   `among`, bool `(N, M)` both, the column of the smallest of those in its row that is larger; and
   whether there is one. The fewer are wanted, the sooner it is done;
@@ -108,6 +112,7 @@ value_and_gradient = _module.value_and_gradient
 Tape = _module.Tape
 value_of = _module.value_of
 where = _module.where
+with_size = _module.with_size
 with_rows = _module.with_rows
 with_value = _module.with_value
 
@@ -256,5 +261,6 @@ __all__ = [
     "where",
     "with_rows",
     "with_rows_added",
+    "with_size",
     "with_value",
 ]

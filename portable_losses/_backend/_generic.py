@@ -124,6 +124,12 @@ def dot(x: Tensor, y: Tensor) -> Tensor:
     return x @ ops.transpose(y)  # `ops.matmul` computes float64 in float32 on PyTorch (Keras 3.15)
 
 
+def with_size(
+    least: Tensor, sizes: list[int], function: Callable[..., list[Tensor]], *given: Tensor
+) -> list[Tensor]:
+    return function(sizes[-1], *given)
+
+
 def distances(x: Tensor, y: Tensor, squared: bool) -> None:
     return None
 

@@ -142,6 +142,13 @@ def replicas() -> int:
     return 1
 
 
+def with_size(
+    least: Tensor, sizes: list[int], function: Callable[..., list[Tensor]], *given: Tensor
+) -> list[Tensor]:
+    place = jnp.sum(least > jnp.asarray(sizes[:-1], least.dtype), dtype="int32")
+    return jax.lax.switch(place, [functools.partial(function, size) for size in sizes], *given)
+
+
 def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
     # Nothing is kept for each pair and coordinate, and what XLA finds in a loop it does not compute
     # again wherever the distances are used.

@@ -220,6 +220,34 @@ def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False  # variables live outside of the graph; an assignment in a trace is a real one
 
 
+def with_size(
+    least: Tensor, sizes: list[int], function: Callable[..., list[Tensor]], *given: Tensor
+) -> list[Tensor]:
+    if len(sizes) == 1:
+        return function(sizes[0], *given)
+    place = tf.reduce_sum(tf.cast(least > tf.constant(sizes[:-1], least.dtype), tf.int32))
+
+    def of_size(function: Callable[..., Any], *given: Tensor) -> Any:
+        return tf.switch_case(place, [functools.partial(function, size, *given) for size in sizes])
+
+    @tf.custom_gradient
+    def once(*given: Tensor) -> Any:
+        def slopes(*upstream: Tensor) -> list[Tensor]:
+            def of_these(size: int, *given: Tensor) -> list[Tensor]:
+                own = [tf.identity(x) for x in given]
+                with tf.GradientTape() as tape:
+                    tape.watch(own)
+                    found = function(size, *own)
+                return tape.gradient(found, own, list(upstream), "zero")
+
+            return of_size(of_these, *given)
+
+        return of_size(function, *given), slopes
+
+    # TensorFlow's own gradient of a choice keeps what each of them has, which XLA cannot compile.
+    return once(*given)
+
+
 def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
     # Nothing is kept for each pair and coordinate, and what XLA finds in a loop it does not compute
     # again wherever the distances are used.
