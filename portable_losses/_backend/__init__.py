@@ -31,6 +31,8 @@ Each backend has a module with the same functions:
 * `nearest_above(x, among, wanted)`: for each entry of `(N, M)` that is `wanted` and none of those
   `among`, bool `(N, M)` both, the column of the smallest of those in its row that is larger; and
   whether there is one. The fewer are wanted, the sooner it is done;
+* `take_wanted(x, column, wanted)`: for each entry of `(N, M)` that is `wanted`, the number of its
+  row that stands in the column `column`, `(N, M)`; 0 for the others. There should be few;
 * `count_below(x, among, bounds)`: how many entries of its row, of those `among`, are below
   each bound;
 * `map_blocks(function, blocks, shared)`: `function(*(b[k] for b in blocks), *shared)` for each k,
@@ -106,6 +108,7 @@ replicas = _module.replicas
 set_mask = masking.set_keras_mask
 snapshot = _module.snapshot
 squared_distances = _module.squared_distances
+take_wanted = _module.take_wanted
 traces_python = _module.traces_python
 unique = _module.unique
 value_and_gradient = _module.value_and_gradient
@@ -252,6 +255,7 @@ __all__ = [
     "snapshot",
     "squared_distances",
     "take_rows",
+    "take_wanted",
     "told",
     "tracing",
     "training_of_call",

@@ -167,6 +167,10 @@ def nearest_above(
     return ops.take_along_axis(order, place, axis=1), exists
 
 
+def take_wanted(x: Tensor, column: Tensor, wanted: Tensor) -> Tensor:
+    return where(wanted, ops.take_along_axis(x, column, axis=1), 0.0)
+
+
 def count_below(
     x: Tensor, among: Tensor, bounds: Tensor, rank: Callable[..., Tensor] = rank
 ) -> Tensor:

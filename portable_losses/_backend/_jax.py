@@ -117,6 +117,7 @@ def snapshot(tensor: Tensor) -> Tensor:
 distances = _generic.distances
 dot = _generic.dot
 indicator = _generic.indicator
+take_wanted = _generic.take_wanted
 where = _generic.where
 keep = _generic.keep
 unique = _generic.unique

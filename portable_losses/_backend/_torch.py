@@ -393,6 +393,14 @@ def _nearest_of_wanted(x: Tensor, among: Tensor, wanted: Tensor) -> tuple[Tensor
     return column_of, exists
 
 
+def take_wanted(x: Tensor, column: Tensor, wanted: Tensor) -> Tensor:
+    if concrete(x) is None:
+        return torch.where(wanted, torch.gather(x, 1, column.long()), 0.0)
+    rows, columns = torch.nonzero(wanted, as_tuple=True)
+    near = x[rows, column[rows, columns]]
+    return torch.zeros_like(x).index_put((rows, columns), near)
+
+
 def count_below(x: Tensor, among: Tensor, bounds: Tensor) -> Tensor:
     return torch.searchsorted(_sorted(x, among)[0], bounds.contiguous())
 

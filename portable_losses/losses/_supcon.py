@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from portable_losses._inputs import require_above
-from portable_losses._numerics import indicator, log_softmax, masked_mean
+from portable_losses._numerics import exp_where, indicator, largest_of, masked_mean, where
 from portable_losses._pairwise import (
     Pairs,
     dot,
@@ -24,10 +24,13 @@ def _mean_of_positives(found: Pairs, temperature: float) -> tuple[Tensor, Tensor
     """Of a softmax of dot products over all references, the mean of −log over those of the
     anchor's class; and whether it has any."""
     positive, negative = masks(found)
+    either = ops.logical_or(positive, negative)
     logits = dot(found.x, found.ref_x) / temperature
-    chances = log_softmax(logits, axis=1, mask=ops.logical_or(positive, negative))
-    useful = ops.logical_and(found.counted, ops.any(positive, axis=1))
-    return -masked_mean(chances, positive, axis=1), indicator(useful, logits)
+    logits = logits - largest_of(logits, either, axis=1)  # before two of them, which may be near
+    has = ops.sum(indicator(positive, logits), axis=1) > 0
+    total = ops.sum(exp_where(either, logits), axis=1)
+    values = ops.log(where(has, total, 1.0)) - masked_mean(logits, positive, axis=1)
+    return where(has, values), indicator(ops.logical_and(found.counted, has), logits)
 
 
 def softmax_values(found: Pairs, temperature: float = 1.0, block_size: int | None = None) -> Tensor:

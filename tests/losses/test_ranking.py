@@ -50,8 +50,9 @@ def test_of_few_positives_among_many(name, rng, monkeypatch):
     for most in (12, 18):
         y = np.repeat([0, 1, 2, 3, 4], [most, 10, 9, 0, 21 - most]).astype("int32")
         y[-1] = 0
+        labels = ops.convert_to_tensor(y)
 
-        def total(x, y=ops.convert_to_tensor(y)):
+        def total(x, y=labels):
             return ops.sum(function(y, x, temperature=0.1, with_itself=True))
 
         expected = getattr(reference, name)(
