@@ -91,14 +91,14 @@ def normalize(x: Tensor, axis: int = -1) -> Tensor:
     return divide(x, norm(x, axis=axis, keepdims=True))
 
 
-def _largest_of(x: Tensor, mask: Tensor, axis: int) -> Tensor:
+def largest_of(x: Tensor, mask: Tensor, axis: int) -> Tensor:
     """The largest `x` where `mask` holds, or 0 where it holds nowhere; held constant."""
     held = where(mask, ops.stop_gradient(x), -math.inf)
     largest = ops.amax(held, axis=axis, keepdims=True)
     return where(largest > -math.inf, largest)
 
 
-def _exp_where(mask: Tensor, x: Tensor) -> Tensor:
+def exp_where(mask: Tensor, x: Tensor) -> Tensor:
     """e^x where `mask` holds, and 0 elsewhere. Not as e^−∞, for which a CPU takes its time."""
     return where(mask, ops.exp(where(mask, x)))
 
@@ -106,7 +106,7 @@ def _exp_where(mask: Tensor, x: Tensor) -> Tensor:
 def softmax(x: Tensor, mask: Tensor, axis: int = -1) -> Tensor:
     """exp(x − m) / Σ exp(x − m) over the entries where `mask` holds, m = max x held constant; 0 at
     the others."""
-    each = _exp_where(mask, x - _largest_of(x, mask, axis))
+    each = exp_where(mask, x - largest_of(x, mask, axis))
     total = ops.sum(each, axis=axis, keepdims=True)
     return each / where(total > 0, total, 1.0)
 
@@ -117,7 +117,7 @@ def log_softmax(x: Tensor, axis: int = -1, mask: Tensor | None = None) -> Tensor
     if mask is None:
         shifted = x - ops.stop_gradient(ops.amax(x, axis=axis, keepdims=True))
         return shifted - ops.log(ops.sum(ops.exp(shifted), axis=axis, keepdims=True))
-    shifted = where(mask, x - _largest_of(x, mask, axis))
+    shifted = where(mask, x - largest_of(x, mask, axis))
     total = ops.sum(where(mask, ops.exp(shifted)), axis=axis, keepdims=True)
     return where(mask, shifted - ops.log(where(total > 0, total, 1.0)))
 
@@ -125,16 +125,16 @@ def log_softmax(x: Tensor, axis: int = -1, mask: Tensor | None = None) -> Tensor
 def log1p_sum_exp(x: Tensor, mask: Tensor, axis: int = -1) -> Tensor:
     """log(1 + Σ exp x) = m + log(exp(−m) + Σ exp(x − m)) over the entries where `mask` holds,
     m = max(0, max x) held constant; 0 where it holds nowhere."""
-    largest = ops.relu(_largest_of(x, mask, axis))
-    total = ops.sum(_exp_where(mask, x - largest), axis=axis, keepdims=True)
+    largest = ops.relu(largest_of(x, mask, axis))
+    total = ops.sum(exp_where(mask, x - largest), axis=axis, keepdims=True)
     return ops.squeeze(largest + ops.log(ops.exp(-largest) + total), axis=axis)
 
 
 def log_sum_exp(x: Tensor, mask: Tensor, axis: int = -1, keepdims: bool = False) -> Tensor:
     """log Σ exp x = m + log Σ exp(x − m) over the entries where `mask` holds, m = max x held
     constant; 0 where it holds nowhere."""
-    largest = _largest_of(x, mask, axis)
-    total = ops.sum(_exp_where(mask, x - largest), axis=axis, keepdims=True)
+    largest = largest_of(x, mask, axis)
+    total = ops.sum(exp_where(mask, x - largest), axis=axis, keepdims=True)
     found = largest + ops.log(where(total > 0, total, 1.0))
     return found if keepdims else ops.squeeze(found, axis=axis)
 

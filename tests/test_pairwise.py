@@ -1,11 +1,13 @@
 """Anchors against references: the numbers, who belongs together, and what is refused."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from portable_losses import _pairwise
 from portable_losses._distances import DISTANCES, ROW_DISTANCES, require_distance
+from portable_losses._numerics import where
 from portable_losses._pairwise import cosine, dot, euclidean, masks, pairs, squared_euclidean
 from tests import autodiff
 
@@ -51,6 +53,47 @@ def test_value_and_gradients(ours, theirs, rng):
     ]
     expected = np.reshape(slopes, both.shape) / 2e-6
     np.testing.assert_allclose(autodiff.gradient(total, both), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["dot", "squared_euclidean", "euclidean", "snr"])
+def test_of_a_batch_with_itself(name, rng):
+    """A way of its own, with a gradient of its own: compiled too, and with a second derivative."""
+    function = {"dot": dot, **DISTANCES}[name]
+    x, weights = (rng.normal(size=shape).astype("float32") for shape in ((7, 5), (7, 7)))
+    weights = ops.convert_to_tensor(weights)
+
+    def own(x):
+        return ops.sum(function(x, x) * weights)
+
+    def apart(x):
+        return ops.sum(function(x, x + 0) * weights)
+
+    values = (numbers(f(ops.convert_to_tensor(x))) for f in (own, apart))
+    np.testing.assert_allclose(*values, rtol=1e-5)
+    expected = autodiff.gradient(apart, x)
+    for found in (autodiff.gradient(own, x), autodiff.compiled_gradient(own, x)):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    found, expected = (autodiff.gradient_of_slope(f, x) for f in (own, apart))
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("otherwise", [0.0, 1.0, -np.inf])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_where(dtype, otherwise, rng):
+    """Of as many numbers as PyTorch takes by their bits: as they are, or nothing of them."""
+    with autodiff.float64():
+        x, mask = rng.normal(size=(128, 128)), rng.random((128, 128)) < 0.5
+        x = ops.cast(ops.convert_to_tensor(np.where(mask, x, np.nan)), dtype)
+        found = where(ops.convert_to_tensor(mask), x, otherwise)
+        assert keras.backend.standardize_dtype(found.dtype) == dtype
+        exact = np.where(mask, numbers(ops.cast(x, "float64")), otherwise)
+        np.testing.assert_array_equal(numbers(ops.cast(found, "float64")), exact)
+
+        def total(x):
+            return ops.sum(ops.square(where(ops.convert_to_tensor(mask), x)))
+
+        x = np.where(mask, exact, np.nan)
+        np.testing.assert_allclose(autodiff.gradient(total, x), np.where(mask, 2 * exact, 0))
 
 
 def test_near_vectors_keep_their_distance(rng):

@@ -24,9 +24,15 @@ Each backend has a module with the same functions:
   one program of operations that say it as well;
 * `where(mask, x, otherwise)`: `x` where the mask holds, and a number elsewhere; and
   `indicator(mask, dtype)`, 1 where it holds and 0 elsewhere;
+* `with_size(least, sizes, function, *given)`: `function(size, *given)`, a list of tensors of the
+  same shape for each size, of one that is no less than the number `least`, a tensor: the first of
+  `sizes` that is, or the number itself. No number is larger than the last of them. The function's
+  gradient is by what is given;
 * `nearest_above(x, among, wanted)`: for each entry of `(N, M)` that is `wanted` and none of those
   `among`, bool `(N, M)` both, the column of the smallest of those in its row that is larger; and
   whether there is one. The fewer are wanted, the sooner it is done;
+* `take_wanted(x, column, wanted)`: for each entry of `(N, M)` that is `wanted`, the number of its
+  row that stands in the column `column`, `(N, M)`; 0 for the others. There should be few;
 * `count_below(x, among, bounds)`: how many entries of its row, of those `among`, are below
   each bound;
 * `map_blocks(function, blocks, shared)`: `function(*(b[k] for b in blocks), *shared)` for each k,
@@ -102,12 +108,14 @@ replicas = _module.replicas
 set_mask = masking.set_keras_mask
 snapshot = _module.snapshot
 squared_distances = _module.squared_distances
+take_wanted = _module.take_wanted
 traces_python = _module.traces_python
 unique = _module.unique
 value_and_gradient = _module.value_and_gradient
 Tape = _module.Tape
 value_of = _module.value_of
 where = _module.where
+with_size = _module.with_size
 with_rows = _module.with_rows
 with_value = _module.with_value
 
@@ -247,6 +255,7 @@ __all__ = [
     "snapshot",
     "squared_distances",
     "take_rows",
+    "take_wanted",
     "told",
     "tracing",
     "training_of_call",
@@ -256,5 +265,6 @@ __all__ = [
     "where",
     "with_rows",
     "with_rows_added",
+    "with_size",
     "with_value",
 ]

@@ -124,6 +124,12 @@ def dot(x: Tensor, y: Tensor) -> Tensor:
     return x @ ops.transpose(y)  # `ops.matmul` computes float64 in float32 on PyTorch (Keras 3.15)
 
 
+def with_size(
+    least: Tensor, sizes: list[int], function: Callable[..., list[Tensor]], *given: Tensor
+) -> list[Tensor]:
+    return function(sizes[-1], *given)
+
+
 def distances(x: Tensor, y: Tensor, squared: bool) -> None:
     return None
 
@@ -159,6 +165,10 @@ def nearest_above(
     exists = place < ops.sum(ops.cast(among, "int32"), axis=1, keepdims=True)
     place = ops.where(exists, place, ops.zeros_like(place))
     return ops.take_along_axis(order, place, axis=1), exists
+
+
+def take_wanted(x: Tensor, column: Tensor, wanted: Tensor) -> Tensor:
+    return where(wanted, ops.take_along_axis(x, column, axis=1), 0.0)
 
 
 def count_below(

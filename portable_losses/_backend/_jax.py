@@ -117,6 +117,7 @@ def snapshot(tensor: Tensor) -> Tensor:
 distances = _generic.distances
 dot = _generic.dot
 indicator = _generic.indicator
+take_wanted = _generic.take_wanted
 where = _generic.where
 keep = _generic.keep
 unique = _generic.unique
@@ -140,6 +141,13 @@ Tape = _generic.Tape
 
 def replicas() -> int:
     return 1
+
+
+def with_size(
+    least: Tensor, sizes: list[int], function: Callable[..., list[Tensor]], *given: Tensor
+) -> list[Tensor]:
+    place = jnp.sum(least > jnp.asarray(sizes[:-1], least.dtype), dtype="int32")
+    return jax.lax.switch(place, [functools.partial(function, size) for size in sizes], *given)
 
 
 def _squared_distances(x: Tensor, y: Tensor) -> Tensor:

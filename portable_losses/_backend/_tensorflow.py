@@ -220,6 +220,34 @@ def traces_without(variable: Any, tensor: Tensor) -> bool:
     return False  # variables live outside of the graph; an assignment in a trace is a real one
 
 
+def with_size(
+    least: Tensor, sizes: list[int], function: Callable[..., list[Tensor]], *given: Tensor
+) -> list[Tensor]:
+    if len(sizes) == 1:
+        return function(sizes[0], *given)
+    place = tf.reduce_sum(tf.cast(least > tf.constant(sizes[:-1], least.dtype), tf.int32))
+
+    def of_size(function: Callable[..., Any], *given: Tensor) -> Any:
+        return tf.switch_case(place, [functools.partial(function, size, *given) for size in sizes])
+
+    @tf.custom_gradient
+    def once(*given: Tensor) -> Any:
+        def slopes(*upstream: Tensor) -> list[Tensor]:
+            def of_these(size: int, *given: Tensor) -> list[Tensor]:
+                own = [tf.identity(x) for x in given]
+                with tf.GradientTape() as tape:
+                    tape.watch(own)
+                    found = function(size, *own)
+                return tape.gradient(found, own, list(upstream), "zero")
+
+            return of_size(of_these, *given)
+
+        return of_size(function, *given), slopes
+
+    # TensorFlow's own gradient of a choice keeps what each of them has, which XLA cannot compile.
+    return once(*given)
+
+
 def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
     # Nothing is kept for each pair and coordinate, and what XLA finds in a loop it does not compute
     # again wherever the distances are used.
@@ -237,7 +265,26 @@ def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
     return tf.while_loop(lambda k, _: k < x.shape[0] // some, add, (0, total))[1]
 
 
-distances = _generic.distances
+def distances(x: Tensor, y: Tensor, squared: bool) -> Tensor | None:
+    if not squared:
+        return None
+
+    def found(*rows: Tensor) -> Any:
+        def slopes(upstream: Tensor) -> Any:
+            center = tf.stop_gradient(tf.reduce_mean(rows[-1], 0, keepdims=True))
+            x, y = rows[0] - center, rows[-1] - center  # far from the origin, digits are lost
+            if len(rows) == 1:  # one product in place of two
+                each = upstream + tf.transpose(upstream)
+                return 2 * (tf.reduce_sum(each, 1, keepdims=True) * x - each @ x)
+            of_x = tf.reduce_sum(upstream, 1, keepdims=True) * x - upstream @ y
+            of_y = tf.reduce_sum(upstream, 0)[:, None] * y
+            return 2 * of_x, 2 * (of_y - tf.matmul(upstream, x, transpose_a=True))
+
+        return squared_distances(rows[0], rows[-1]), slopes
+
+    return tf.custom_gradient(found)(*([x] if x is y else [x, y]))
+
+
 dot = _generic.dot
 indicator = _generic.indicator
 where = _generic.where
@@ -257,35 +304,45 @@ def nearest_above(x: Tensor, among: Tensor, wanted: Tensor) -> tuple[Tensor, Ten
         column, exists = _generic.nearest_above(x, among, wanted, rank=_rank)
         return tf.cast(column, tf.int32), exists
 
+    if x.dtype == tf.float64:
+        return of_sorted()
+    exact = tf.cast(x, tf.float32)
     return tf.cond(
-        tf.reduce_max(rank) <= _FEW, lambda: _nearest_one_by_one(x, among, rank), of_sorted
+        tf.reduce_max(rank) <= _FEW, lambda: _nearest_one_by_one(exact, among, rank), of_sorted
     )
 
 
 @functools.partial(tf.function, jit_compile=True, autograph=False)
 def _nearest_one_by_one(x: Tensor, among: Tensor, rank: Tensor) -> tuple[Tensor, Tensor]:
-    """One wanted entry of each row after the other, `rank` telling which is which."""
+    """One wanted entry of each row after the other, `rank` telling which is which. The smallest of
+    integers that hold a number and its column is found in one pass."""
     rows, columns = tf.shape(x)[0], tf.shape(x)[1]
-    held, others = tf.transpose(x), tf.transpose(among)
-    places, count = tf.range(columns), rank[:, -1]
+    bits = tf.bitcast(x + 0.0, tf.int32)  # -0 is 0
+    bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, 31) & 0x7FFFFFFF)
+    own_keys = tf.bitwise.left_shift(tf.cast(bits, tf.int64), 32)  # in the order of the floats
+    keys = tf.where(among, own_keys + tf.range(columns, dtype=tf.int64), tf.int64.max)
+    keys, count, each = tf.transpose(keys), rank[:, -1], tf.range(rows)
 
-    def find(k: Tensor, column_of: Tensor, exists: Tensor) -> tuple[Tensor, ...]:
-        own = _generic.rank(rank, tf.fill((rows, 1), k + 1), equal=False)
-        here = tf.logical_and(places[None, :] == own, (k < count)[:, None])
-        above = held > tf.gather(x, tf.minimum(own, columns - 1), axis=1, batch_dims=1)[:, 0]
-        above = tf.logical_and(others, above)
-        least = tf.reduce_min(tf.where(above, held, np.inf), axis=0)
-        there = tf.logical_and(above, held == least)
-        column = tf.reduce_min(tf.where(there, places[:, None], columns), axis=0)[:, None]
-        column_of = tf.where(here, tf.minimum(column, columns - 1), column_of)
-        exists = tf.logical_or(exists, tf.logical_and(here, column < columns))
-        for found in (column_of, exists):  # a size of 1 known before is one that a loop must keep
-            found.set_shape(rank.shape)
-        return k + 1, column_of, exists
+    def find(k: Tensor, nearest: Tensor) -> tuple[Tensor, Tensor]:
+        own = _generic.rank(rank, tf.fill((rows, 1), k + 1), equal=False)[:, 0]
+        at = tf.stack([each, tf.minimum(own, columns - 1)], axis=1)
+        bound = tf.gather_nd(own_keys, at) + (1 << 32)
+        found = tf.reduce_min(tf.where(keys >= bound, keys, tf.int64.max), axis=0)
+        found = tf.where(k < count, found, tf.gather_nd(nearest, at))
+        nearest = tf.tensor_scatter_nd_update(nearest, at, found)
+        nearest.set_shape(rank.shape)  # a size of 1 known before is one that a loop must keep
+        return k + 1, nearest
 
     most = tf.reduce_max(count)
-    start = tf.constant(0), tf.zeros_like(rank), tf.zeros_like(among)
-    return tf.while_loop(lambda k, *_: k < most, find, start)[1:]
+    start = tf.constant(0), tf.fill((rows, columns), tf.int64.max)
+    start[1].set_shape(rank.shape)
+    nearest = tf.while_loop(lambda k, _: k < most, find, start)[1]
+    exists = nearest < tf.int64.max
+    return tf.where(exists, tf.cast(nearest & 0xFFFFFFFF, tf.int32), 0), exists
+
+
+def take_wanted(x: Tensor, column: Tensor, wanted: Tensor) -> Tensor:
+    return where(wanted, tf.gather(x, column, axis=1, batch_dims=1), 0.0)
 
 
 count_below = functools.partial(_generic.count_below, rank=_rank)

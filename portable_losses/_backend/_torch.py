@@ -259,12 +259,20 @@ class _Where(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[None, Tensor, None]:
-        return None, where(*ctx.saved_tensors, upstream, 0.0), None
+        (mask,) = ctx.saved_tensors
+        return None, where(mask, upstream, 0.0), None
 
 
 def indicator(mask: Tensor, dtype: str) -> Tensor:
     # As bytes: PyTorch has an order fewer instructions for those than for what is true.
     return mask.view(torch.int8).to(getattr(torch, dtype))
+
+
+def with_size(
+    least: Tensor, sizes: list[int], function: Callable[..., list[Tensor]], *given: Tensor
+) -> list[Tensor]:
+    known = concrete(least)
+    return function(sizes[-1] if known is None else max(1, int(known)), *given)
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
@@ -383,6 +391,14 @@ def _nearest_of_wanted(x: Tensor, among: Tensor, wanted: Tensor) -> tuple[Tensor
     exists[rows, columns] = there
     column_of[rows, columns] = torch.where(there, held[rows, rank.clamp(max=m - 1)] & 0xFFFFFFFF, 0)
     return column_of, exists
+
+
+def take_wanted(x: Tensor, column: Tensor, wanted: Tensor) -> Tensor:
+    if concrete(x) is None:
+        return torch.where(wanted, torch.gather(x, 1, column.long()), 0.0)
+    rows, columns = torch.nonzero(wanted, as_tuple=True)
+    near = x[rows, column[rows, columns]]
+    return torch.zeros_like(x).index_put((rows, columns), near)
 
 
 def count_below(x: Tensor, among: Tensor, bounds: Tensor) -> Tensor:

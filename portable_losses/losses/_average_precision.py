@@ -1,9 +1,11 @@
 """Average precision made smooth: an anchor ranks its references, and its own class should lead."""
 
+from collections.abc import Callable
 from typing import Any
 
 from keras import ops
 
+from portable_losses import _backend
 from portable_losses._inputs import require_above, require_at_least, require_choice, require_count
 from portable_losses._numerics import (
     absolute,
@@ -47,11 +49,47 @@ def _sums(numbers: Tensor, *among: Tensor) -> list[Tensor]:
     return ops.unstack(numbers @ weights, num=len(among), axis=-1)
 
 
-def _above(similarities: Tensor, *among: Tensor) -> list[Tensor]:
-    """How many references come before each reference: Σ σ(s_j − s_k) over the j of a mask,
-    `(B, K)` for each mask. A reference comes before itself by ½, without a gradient."""
-    differences = ops.expand_dims(similarities, 1) - ops.expand_dims(similarities, 2)
-    return _sums(ops.sigmoid(differences), *among)
+def _of_positives(
+    found: Pairs,
+    with_itself: bool,
+    temperature: float,
+    block_size: int | None,
+    value: Callable[..., Tensor],
+) -> Tensor:
+    """Means over positives of `value(above, positive, negative)`, 0 without any, whose mean is one
+    over the anchors that have some. `above`, `(B, K, M)`, says of each reference whether it comes
+    before a positive: σ((s_j − s_k) / τ); before itself by ½, without a gradient.
+
+    K is as many as the anchor with the most positives has, or a little more: most pairs are none.
+    """
+
+    def count(block: Pairs) -> tuple[Tensor]:
+        return (ops.sum(indicator(_ranked(block, with_itself)[0], block.x), axis=1),)
+
+    def of_most(most: int | None, x: Tensor, ref_x: Tensor) -> list[Tensor]:
+        given = found._replace(x=x, ref_x=ref_x)
+
+        def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
+            positive, negative, has = _ranked(block, with_itself)
+            similarities = dot(block.x, block.ref_x)
+            own, there = similarities, positive
+            if most != references:
+                _, columns = ops.top_k(indicator(positive, own), most)
+                own, there = (ops.take_along_axis(x, columns, axis=1) for x in (own, there))
+            above = ops.sigmoid(ops.expand_dims(similarities, 1) - ops.expand_dims(own, 2))
+            return has * masked_mean(value(above, positive, negative), there, axis=1), has
+
+        return in_blocks(given, of_block, _anchors_at_a_time(found, most, block_size))
+
+    found = found._replace(x=found.x / temperature)  # a block sees no tensor that is trained
+    references = found.ref_x.shape[0]
+    if references is None:
+        return per_anchor(found, *of_most(None, found.x, found.ref_x))
+    (counts,) = in_blocks(found, count, _anchors_at_a_time(found, 1, block_size))
+    sizes = [size for size in (16, 64, 256, 1024) if size < references]
+    sizes = [*sizes, references]
+    most = ops.amax(counts)
+    return per_anchor(found, *_backend.with_size(most, sizes, of_most, found.x, found.ref_x))
 
 
 def _ranked(block: Pairs, with_itself: bool) -> tuple[Tensor, Tensor, Tensor]:
@@ -101,9 +139,9 @@ def smooth_ap(
             fewer pairs have a gradient.
         with_itself: Whether an anchor that has a positive counts as one too, the nearest there
             can be, as in the authors' code. Of other references none is the anchor.
-        block_size: So many anchors at a time, each with the square of the number of references
-            in memory; the gradient computes each block again. None: as many as 16 MB hold. Time
-            grows with N³.
+        block_size: So many anchors at a time, each with a number for each reference and each
+            positive of it in memory; the gradient computes each block again. None: as many as
+            16 MB hold. Time grows with N² times the most positives that an anchor has.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
@@ -133,18 +171,13 @@ def smooth_ap(
     _require_smooth_ap(temperature, block_size)
     found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
 
-    def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
-        positive, negative, has = _ranked(block, with_itself)
-        similarities = dot(block.x, block.ref_x)
-        everyone = ops.logical_or(positive, negative)
-        own, whole = _above(similarities, positive, everyone)
+    def lost(above: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        own, whole = _sums(above, positive, ops.logical_or(positive, negative))
         # Each positive comes before itself by ½, and its rank starts at 1.
-        precision = masked_mean((0.5 + own) / (0.5 + whole), positive, axis=1)
-        return has * (1 - precision), has
+        return 1 - (0.5 + own) / (0.5 + whole)
 
-    found = found._replace(x=found.x / temperature)  # a block sees no tensor that is trained
-    size = _anchors_at_a_time(found, None, block_size)
-    return ops.cast(per_anchor(found, *in_blocks(found, of_block, size)), found.dtype)
+    values = _of_positives(found, with_itself, temperature, block_size, lost)
+    return ops.cast(values, found.dtype)
 
 
 @register
@@ -334,9 +367,9 @@ def pnp(
         temperature: The paper's $\tau$.
         with_itself: Whether an anchor that has a positive counts as one too, the nearest there
             can be, as in the authors' code. Of other references none is the anchor.
-        block_size: So many anchors at a time, each with the square of the number of references
-            in memory; the gradient computes each block again. None: as many as 16 MB hold. Time
-            grows with N³.
+        block_size: So many anchors at a time, each with a number for each reference and each
+            positive of it in memory; the gradient computes each block again. None: as many as
+            16 MB hold. Time grows with N² times the most positives that an anchor has.
         ref_labels, ref_embeddings: References, if not the batch itself: labels like `y_true`, and
             shape `(M, d)`. None of them counts as the anchor itself.
         ref_mask: Which references there are, bool `(M,)`; or for which anchor, `(N, M)`.
@@ -365,9 +398,8 @@ def pnp(
     _require_pnp(variant, alpha, b, temperature, block_size)
     found = with_units(pairs(y_true, y_pred, ref_labels, ref_embeddings, ref_mask, mask))
 
-    def of_block(block: Pairs) -> tuple[Tensor, Tensor]:
-        positive, negative, has = _ranked(block, with_itself)
-        (before,) = _above(dot(block.x, block.ref_x), negative)
+    def cost(above: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        (before,) = _sums(above, negative)
         if variant == "Iu":
             before = (1 + before) * ops.log1p(before)
         elif variant == "Ib":
@@ -376,11 +408,10 @@ def pnp(
             before = ops.log1p(before)
         elif variant == "Dq":
             before = -ops.expm1(-alpha * ops.log1p(before))
-        return masked_mean(before, positive, axis=1), has
+        return before
 
-    found = found._replace(x=found.x / temperature)  # a block sees no tensor that is trained
-    size = _anchors_at_a_time(found, None, block_size)
-    return ops.cast(per_anchor(found, *in_blocks(found, of_block, size)), found.dtype)
+    values = _of_positives(found, with_itself, temperature, block_size, cost)
+    return ops.cast(values, found.dtype)
 
 
 @register

@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from portable_losses._inputs import require_above
-from portable_losses._numerics import divide, indicator, log_softmax, where
+from portable_losses._numerics import divide, exp_where, indicator, largest_of, where
 from portable_losses._pairwise import (
     Pairs,
     dot,
@@ -17,21 +17,22 @@ from portable_losses._pairwise import (
 )
 from portable_losses._typing import ArrayLike, Tensor
 from portable_losses.losses._base import Loss, register
-from portable_losses.losses._pair_weights import as_pair_weights, plus_logs, times, weighed_masks
+from portable_losses.losses._pair_weights import as_pair_weights, times, weighed_masks
 
 
 def _mean_of_positives(found: Pairs, w: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
     """Of a softmax of dot products over all references, the mean of −log over those of the
     anchor's class; and whether it has any."""
     positive, negative = weighed_masks(found, w)
+    either = ops.logical_or(positive, negative)
     logits = dot(found.x, found.ref_x)
-    mask = ops.logical_or(positive, negative)
-    chances = log_softmax(plus_logs(logits, w), axis=1, mask=mask)
-    chances = chances - plus_logs(ops.zeros_like(logits), w) if w else chances  # of one of w equal
-    useful = ops.logical_and(found.counted, ops.any(positive, axis=1))
-    both = where(positive, chances), indicator(positive, logits)
-    total, count = (ops.sum(times(x, w), axis=1) for x in both)
-    return -divide(total, count), indicator(useful, logits)
+    logits = logits - largest_of(logits, either, axis=1)  # before two of them, which may be near
+    has = ops.sum(indicator(positive, logits), axis=1) > 0
+    total = ops.sum(times(exp_where(either, logits), w), axis=1)
+    both = where(positive, logits), indicator(positive, logits)
+    mean = divide(*(ops.sum(times(x, w), axis=1) for x in both))
+    values = ops.log(where(has, total, 1.0)) - mean
+    return where(has, values), indicator(ops.logical_and(found.counted, has), logits)
 
 
 def softmax_values(

@@ -123,6 +123,8 @@ def test_vmap(batch, rng):
         np.testing.assert_allclose(
             values[1], expected, rtol=1e-5, atol=1e-6, err_msg=function.__name__
         )
+    found = autodiff.mapped(special(4), many)  # in blocks, too
+    np.testing.assert_allclose(found[1], special(None)(many[1]), rtol=1e-5)
 
 
 @in_blocks
