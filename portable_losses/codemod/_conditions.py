@@ -289,6 +289,7 @@ _TAKE_SHAPES = {
     "tf.reshape", "K.reshape", "tf.broadcast_to", "tf.zeros", "tf.ones", "tf.fill", "tf.tile",
     "K.zeros", "K.ones", "len", "K.random_normal", "K.random_uniform", "tf.random_normal",
     "tf.random_uniform", "tf.truncated_normal", "tf.random.normal", "tf.random.uniform",
+    "tf.scatter_nd",
 }  # fmt: skip
 _CASTS = ("tf.cast", "K.cast", "tf.to_float")
 
