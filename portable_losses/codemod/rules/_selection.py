@@ -184,8 +184,7 @@ class _Reader(Shapes):
         x, mask = args[0].value, args[1].value
         named = isinstance(mask, cst.Name) and mask.value in self.indices
         if ref.symbol != "tf.boolean_mask" and not named:
-            mask = self._indices(mask)
-            if mask is None:
+            if (mask := self._indices(mask)) is None:
                 raise Unsure
         data, under = self._value(x), None if named else self._value(mask)
         among = data.masks if data else ()
@@ -319,7 +318,8 @@ class _Reader(Shapes):
             "tf.shape",
             "K.shape",
         ):
-            return self._length(node)
+            self._length(node)
+            return None
         raise Unsure
 
     def _calls(self, node: cst.BaseExpression) -> list[cst.Call]:
