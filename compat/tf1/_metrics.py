@@ -361,8 +361,10 @@ def _function(name: str, metric: Metric) -> Callable[..., Any]:
 
 @operation("tf.contrib.metrics.accuracy")
 def accuracy(predictions: Any, labels: Any, weights: Any = None, name: str | None = None) -> Any:
-    """`tf.contrib.metrics.accuracy`: the share of this batch that is right."""
-    return _ratio(_correct(labels, predictions, weights))
+    """`tf.contrib.metrics.accuracy`: the share of this batch that is right. It broadcasts: labels
+    (B, 1) against predictions (B,) are B x B comparisons, where `tf.metrics.accuracy` squeezes."""
+    x, y = tensor(predictions), tensor(labels)
+    return _ratio(_sums_of(ops.equal(convert(x, dtype_of(y)), y), weights))
 
 
 FUNCTIONS = {name: _function(name, metric) for name, metric in METRICS.items()}

@@ -201,6 +201,12 @@ class _Fill(cst.CSTTransformer):
             return updated_node.with_changes(value=_default(parameter, self.quote))
         return updated_node
 
+    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.Call:
+        if not updated_node.args or len(updated_node.args) == len(original_node.args):
+            return updated_node
+        last = updated_node.args[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+        return updated_node.with_changes(args=[*updated_node.args[:-1], last])
+
     def visit_Arg_keyword(self, node: cst.Arg) -> None:
         self._keyword = True
 

@@ -7,6 +7,8 @@
 | `true:x`, `false:x` | is `True`; is `False` or not given |
 | `is:x=1` | is that number or string, written out |
 | `int:x` | is a number without a point |
+| `vector:x` | surely has one axis: `tf.ones([n])` |
+| `unit:x` | is 1, or not given |
 | `ones:x` | is 1, or a list of nothing else |
 | `string:x` | is a string |
 | `scope:x` | is a string without a slash, which names of Keras have not |
@@ -88,6 +90,10 @@ def _holds(condition: str, bound: dict[str, cst.Arg], ctx: Context, ref: Referen
             return value is not None and _written(value, ctx) == wanted
         case "int":
             return _is_integer(value)
+        case "vector":
+            return _is_vector(value, ctx)
+        case "unit":
+            return value is None or _written(value, ctx) == "1"
         case "ones":
             parts = value.elements if isinstance(value, cst.List | cst.Tuple) else ()
             plain = [part.value for part in parts] or [value]
@@ -117,6 +123,14 @@ def _holds(condition: str, bound: dict[str, cst.Arg], ctx: Context, ref: Referen
             surely = ref.symbol in ("tf.div", "tf.fill")
             return kind == "float" if surely else kind != "int"
     raise AssertionError(f"unknown condition {condition!r}")
+
+
+def _is_vector(value: cst.BaseExpression | None, ctx: Context) -> bool:
+    if not isinstance(value, cst.Call) or not value.args:
+        return False
+    shape = value.args[0].value
+    one = isinstance(shape, cst.List | cst.Tuple) and len(shape.elements) == 1
+    return one and ctx.symbol(value.func) in ("tf.ones", "tf.zeros", "tf.fill")
 
 
 def _is_shape(value: cst.BaseExpression, ctx: Context) -> bool:
@@ -278,28 +292,60 @@ def _dtype_named(node: cst.BaseExpression, ctx: Context) -> str | None:
 # Calls that take a shape as their second argument, or first.
 _TAKE_SHAPES = {
     "tf.reshape", "K.reshape", "tf.broadcast_to", "tf.zeros", "tf.ones", "tf.fill", "tf.tile",
-    "K.zeros", "K.ones", "len",
+    "K.zeros", "K.ones", "len", "K.random_normal", "K.random_uniform", "tf.random_normal",
+    "tf.random_uniform", "tf.truncated_normal", "tf.random.normal", "tf.random.uniform",
+    "tf.scatter_nd",
 }  # fmt: skip
+_CASTS = ("tf.cast", "K.cast", "tf.to_float")
 
 
 def used_as_tuple(ctx: Context, node: cst.CSTNode, depth: int = 0) -> bool:
-    """Whether a shape is only indexed by one number or handed on as a shape: no arithmetic."""
+    """Whether a shape is only indexed by one number, cast, or handed on as a shape, alone or with
+    others: no arithmetic."""
     parent = ctx.parent(node)
     if isinstance(parent, cst.Subscript) and parent.value is node:
         if len(parent.slice) == 1 and isinstance(parent.slice[0].slice, cst.Slice):
-            return used_as_tuple(ctx, parent, 1)  # the rest of a tuple is one as well
+            return used_as_tuple(ctx, parent, depth)  # the rest of a tuple is one as well
         return len(parent.slice) == 1
     if isinstance(parent, cst.Arg):
         call = ctx.parent(parent)
         if isinstance(call, cst.Call):
             name = ctx.symbol(call.func) or getattr(call.func, "value", "")
-            return name in _TAKE_SHAPES
+            return name in _TAKE_SHAPES or (name in _CASTS and call.args[0] is parent)
+    if isinstance(parent, cst.Element) and is_shape_part(node, ctx):
+        call = ctx.parent(ctx.parent(ctx.parent(parent)))
+        return isinstance(call, cst.Call) and joins_shapes(ctx, call)
     if isinstance(parent, cst.Assign) and depth == 0:
         target = parent.targets[0].target
         if len(parent.targets) == 1 and isinstance(target, cst.Name):
             uses = ctx.uses(target.value, parent)
             return bool(uses) and all(used_as_tuple(ctx, use, 1) for use in uses)
     return False
+
+
+def joins_shapes(ctx: Context, call: cst.Call) -> bool:
+    """Whether it is `tf.concat([tf.shape(x)[:-1], [1]], axis=0)`, used as a shape."""
+    if ctx.symbol(call.func) not in ("tf.concat", "K.concatenate") or len(call.args) != 2:
+        return False
+    given = {arg.keyword.value if arg.keyword else "": arg.value for arg in call.args}
+    values, axis = call.args[0].value, given.get("axis", call.args[1].value)
+    if not isinstance(values, cst.List | cst.Tuple) or call.args[0].keyword:
+        return False
+    if not isinstance(axis, cst.Integer) or axis.value != "0":
+        return False
+    parts = [element.value for element in values.elements]
+    shapes = [part for part in parts if is_shape_part(part, ctx)]
+    lists = [part for part in parts if isinstance(part, cst.List | cst.Tuple)]
+    return len(shapes) + len(lists) == len(parts) and bool(shapes) and used_as_tuple(ctx, call)
+
+
+def is_shape_part(node: cst.CSTNode, ctx: Context) -> bool:
+    """`tf.shape(x)`, or a slice of it."""
+    if isinstance(node, cst.Subscript):
+        if len(node.slice) != 1 or not isinstance(node.slice[0].slice, cst.Slice):
+            return False
+        node = node.value
+    return isinstance(node, cst.Call) and ctx.symbol(node.func) in ("tf.shape", "K.shape")
 
 
 def only_read(ctx: Context, node: cst.CSTNode, depth: int = 0) -> bool:

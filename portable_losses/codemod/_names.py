@@ -20,7 +20,10 @@ _FOLDS = [
         (r"tensorflow\.(?:python\.)?keras(?:\.api\._?v[12])?", "keras"),
         (r"keras", "keras"),
         (r"tensorflow\.python\.ops\.(?:math_ops|array_ops|control_flow_ops|clip_ops|gen_math_ops"
-         r"|gen_array_ops|check_ops|init_ops|state_ops|linalg_ops|variables|variable_scope)", "tf"),
+         r"|gen_array_ops|check_ops|init_ops|state_ops|linalg_ops|random_ops|functional_ops|variables"
+         r"|variable_scope)", "tf"),
+        (r"tensorflow\.python\.ops\.losses\.(?:losses|losses_impl)", "tf.losses"),
+        (r"tensorflow\.python\.ops\.(?:image_ops|image_ops_impl)", "tf.image"),
         (r"tensorflow\.python\.ops\.(?:nn_ops|nn_impl|nn)", "tf.nn"),
         (r"tensorflow\.python\.framework\.(?:ops|dtypes|constant_op)", "tf"),
         (r"tensorflow\.compat\.v[12]", "tf"),
@@ -35,7 +38,13 @@ _INNER = [
     (re.compile(r"^keras\.backend(?:\.tensorflow_backend)?(?=\.|$)"), "K"),
     (re.compile(r"^K\.tf(?=\.|$)"), "tf"),
     # In TensorFlow 2 these are Keras' classes; functions in lower case are TensorFlow 1's own.
-    (re.compile(r"^tf\.(losses|metrics|optimizers)(?=\.[A-Z]\w*[a-z])"), r"keras.\1"),
+    (
+        re.compile(
+            r"^tf\.(losses|metrics|optimizers)(?=\.(?!Reduction\.(?:\w*NONZERO|MEAN|all))"
+            r"[A-Z]\w*[a-z])"
+        ),
+        r"keras.\1",
+    ),
 ]
 
 

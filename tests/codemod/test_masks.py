@@ -39,6 +39,15 @@ def of_two(y, p):
     return x[x > 0.1].mean() + x[x < 0.5].mean() * x[x >= 0.2].sum()
 
 
+def of_the_violated(y, p):
+    basic = p.sum(-1) - y.sum(-1) + 0.4
+    return np.maximum(basic, 0).sum() / max(1, (basic > 0).sum())
+
+
+def of_the_small(y, p):
+    return p[p < 0.5].mean()
+
+
 def ranking(y, p):
     difference = p[y == 1][None] - p[y == 0][:, None] - 0.2
     return np.sum((-difference[difference < 0]) ** 3.0)
@@ -53,6 +62,8 @@ CASES = {
     "log_of_positives": ("masked", log_of_positives, [(Y, P), (Y, SINGULAR), (ZEROS, P)]),
     "of_the_hard": ("masked", of_the_hard, [(Y, P)]),
     "of_two": ("masked", of_two, [(Y, P)]),
+    "of_the_violated": ("masked", of_the_violated, [(Y, P), (2 * Y, P)]),
+    "of_the_small": ("masked", of_the_small, [(Y, P)]),
     "ranking": ("masked_pairs", ranking, [(Y, P), (ZEROS, P), (Y[:, :1], P[:, :1])]),
     "soft_auc": ("masked_pairs", soft_auc, [(Y, P), (ZEROS, P), (Y[:, :1], P[:, :1])]),
 }
@@ -63,6 +74,8 @@ FIGURES = {
     "log_of_positives": [4.7105308, 4.7105308, 0.0],
     "of_the_hard": [0.62],
     "of_two": [0.9221709],
+    "of_the_violated": [0.80000007, 0.0],
+    "of_the_small": [0.2],
     "ranking": [1.9567499, 0.0, 0.0001250002],
     "soft_auc": [0.5445568, np.nan, 0.46257016],
 }

@@ -137,10 +137,44 @@ TEXTS |= {
     "tf.slice(x, [0, 0], [2, 1])": "ops.slice(x, [0, 0], [2, 1])",
     "tf.tensor_scatter_nd_update(x, i, y)": "ops.scatter_update(x, i, y)",
 }
+TEXTS |= {
+    "tf.cumsum(x, reverse=m)": "tf.cumsum(x, reverse=m)",
+    "tf.image.psnr(tf.cast(x, 'int32'), y, 1)": "tf.image.psnr(ops.cast(x, 'int32'), y, 1)",
+    "tf.image.psnr(x, tf.cast(y, 'int32'), 1)": "tf.image.psnr(x, ops.cast(y, 'int32'), 1)",
+    "tf.matmul(x, y, m, True)": "tf.matmul(x, y, m, True)",
+    "tf.matmul(x, y, True, m)": "tf.matmul(x, y, True, m)",
+    "tf.name_scope(None, 'a')": "keras.name_scope('a')",
+    "tf.name_scope(None, 'a/b')": "tf.name_scope(None, 'a/b')",
+    "tf.name_scope(x + y, 'a')": "tf.name_scope(x + y, 'a')",
+    "tf.name_scope(x, 'a', [y])": "keras.name_scope(x or 'a')",
+    "tf.name_scope(x, 'a/b')": "tf.name_scope(x, 'a/b')",
+    "tf.name_scope('a', 'b', [x])": "keras.name_scope('a')",
+    "tf.nn.depthwise_conv2d(x, y, 1, z)": "tf.nn.depthwise_conv2d(x, y, 1, z)",
+    "tf.sequence_mask(i, dtype='int32')": "tf.sequence_mask(i, dtype='int32')",
+    "tf.sequence_mask(i, None, 'int32')": "tf.sequence_mask(i, None, 'int32')",
+    "tf.linalg.diag(tf.ones([3]))": "ops.diag(ops.ones([3]))",
+    "tf.split(x, m, 1)": "tf.split(x, m, 1)",
+    "tf.unpack(x)": "ops.unstack(x)",
+    "tf.unpack(x, 4, 1)": "ops.unstack(x, 4, 1)",
+}
+for name in ("tf.linalg.band_part", "tf.matrix_band_part"):
+    TEXTS |= {f"{name}(x, {rest})": f"{name}(x, {rest})" for rest in ("0, 1", "1, -1", "0, 0")}
 # All axes, kept: Keras drops them on PyTorch.
 KEPT = [f"K.{name}" for name in ("all", "any", "logsumexp", "max", "min", "prod", "sum")]
 KEPT += [f"tf.reduce_{name.removeprefix('K.')}" for name in KEPT]
 TEXTS |= {f"{name}(x, keepdims=True)": f"{name}(x, keepdims=True)" for name in KEPT}
+# Losses that TF1 collects: with weights, or another collection or reduction, they stay in a graph.
+COLLECTED = {
+    "mean_squared_error": "x, y", "absolute_difference": "x, y", "huber_loss": "x, y",
+    "sigmoid_cross_entropy": "x, y", "softmax_cross_entropy": "x, y",
+    "sparse_softmax_cross_entropy": "x, y", "compute_weighted_loss": "x",
+}  # fmt: skip
+TEXTS |= {
+    call: call
+    for name, given in COLLECTED.items()
+    for rest in ("weights=2.0", "loss_collection=None", "reduction='none'")
+    for call in (f"tf.losses.{name}({given}, {rest})",)
+}
 # Faults that change nothing: (symbol, fault) and why.
 BY_NAME = "the old function takes these by name alone"
 HARMLESS = {
@@ -148,6 +182,10 @@ HARMLESS = {
     ("K.constant", "without no:dtype"): "the row above takes those with a dtype",
     ("tf.concat", "without int:concat_dim"): "the row above takes those",
     ("tf.scalar_mul", "two arguments swapped"): "a product",
+    ("tf.image.psnr", "two arguments swapped"): "a square",
+    ("tf.losses.mean_squared_error", "two arguments swapped"): "a square",
+    ("tf.losses.absolute_difference", "two arguments swapped"): "a distance",
+    ("tf.losses.huber_loss", "two arguments swapped"): "a distance",
     ("tf.nn.sigmoid_cross_entropy_with_logits", "two arguments swapped"): BY_NAME,
     ("tf.nn.softmax_cross_entropy_with_logits_v2", "two arguments swapped"): BY_NAME,
     ("tf.nn.sparse_softmax_cross_entropy_with_logits", "two arguments swapped"): BY_NAME,

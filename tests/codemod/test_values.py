@@ -262,3 +262,35 @@ def test_reductions_of_tensorflow_1():
         found, [[1, 0, 18], 19, 19 / 3, 19 / 3, 19 / 2, 19 / 2], strict=True
     ):
         np.testing.assert_allclose(value, expected, rtol=1e-6)
+
+
+def test_shapes_that_are_joined(rng):
+    scope = load("joined_shapes")
+    x, y = (rng.uniform(size=(2, 3)).astype("float32") for _ in range(2))
+    feats = rng.uniform(size=(2, 3, 5, 1)).astype("float32")
+    given, others, maps = tensors(x, y, feats)
+    np.testing.assert_allclose(number(scope["with_a_last_axis"](given[:, :1], others)), x[:, :1])
+    expected = x[..., None, None] * np.array([2.0, 3.0])
+    np.testing.assert_allclose(number(scope["outer"](given, others)), expected, rtol=1e-6)
+    expected = x[:, :2] / np.array([5.0, 3.0]) + 3.0
+    np.testing.assert_allclose(number(scope["relative"](maps, given[:, :2])), expected, rtol=1e-6)
+
+
+def test_parts_by_size(rng):
+    x = rng.uniform(size=(2, 8)).astype("float32")
+    expected = x[:, :4].sum() - (x[:, 4:5] * x[:, 5:]).sum()
+    found = load("split")["parts"](*tensors(x), 3)
+    np.testing.assert_allclose(number(found), expected, rtol=1e-5)
+
+
+def test_a_switch_between_tensors(rng):
+    scope = load("switch")
+    x = rng.normal(size=(4, 3)).astype("float32")
+    expected = np.where(np.abs(x) < 1, x**2 / 2, np.abs(x) - 0.5)
+    np.testing.assert_allclose(number(scope["smooth"](*tensors(x))), expected, rtol=1e-5)
+    np.testing.assert_allclose(number(scope["mean_if_any"](*tensors(x))), x.mean(), rtol=1e-5)
+    y = np.abs(x)
+    hits = (y * y).sum()
+    expected = hits / (2 * y.sum() - hits)
+    np.testing.assert_allclose(number(scope["iou"](*tensors(y, y))), expected, rtol=1e-5)
+    np.testing.assert_allclose(number(scope["iou"](*tensors(0 * y, 0 * y))), 1.0)

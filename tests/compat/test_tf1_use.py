@@ -223,6 +223,7 @@ def test_losses_and_metrics_in_a_graph():
     assert tf.get_collection("updates") == [moved]
     _, other_update = tf.contrib.metrics.streaming_accuracy(called, labels)
     share = tf.contrib.metrics.accuracy(called, labels)
+    pairs = tf.contrib.metrics.accuracy(called, labels[:, None])
     with tf.Session() as session:
         session.run(tf.local_variables_initializer())
         feeds = [
@@ -238,7 +239,7 @@ def test_losses_and_metrics_in_a_graph():
             [0.75, 0.75],
         ]
         assert session.run([accuracy, precision]) == [0.75, 0.75]
-        assert session.run([other_update, share], feeds[0]) == [0.75, 0.75]
+        assert session.run([other_update, share, pairs], feeds[0]) == [0.75, 0.75, 0.5]
 
 
 # What cannot be held to figures: numbers drawn, and signs of vectors.

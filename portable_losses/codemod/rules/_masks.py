@@ -53,5 +53,6 @@ class Plan:
     partitions: list[cst.CSTNode] = field(default_factory=list)
     reduced: dict[cst.CSTNode, tuple[str, str]] = field(default_factory=dict)
     before: dict[cst.CSTNode, list[Line]] = field(default_factory=dict)
+    masks: dict[cst.CSTNode, cst.BaseExpression] = field(default_factory=dict)  # of `tf.where(m)`
     settled: list[Reference] = field(default_factory=list)
     assumes: str = ""

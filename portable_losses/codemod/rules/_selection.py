@@ -31,7 +31,7 @@ TOTALS = {
     "tf.size": "size",
 }  # fmt: skip
 CUTS = ("tf.boolean_mask", "tf.dynamic_partition", "tf.where")
-KEEPING = ("tf.boolean_mask", "tf.gather_nd")
+KEEPING = ("tf.boolean_mask", "tf.gather_nd", "tf.gather", "K.gather")
 BOTH = {*PAIR, "both"}
 SAME = "`y_true` and `y_pred` have as many entries; with another number it raises"
 
@@ -56,6 +56,7 @@ class _Reader(Shapes):
         self.is_flat, self.count = False, 0
         # `tf.dynamic_partition`: the data, how many parts, the shape that the data is brought to
         self.lists: dict[str, tuple[str, int, str]] = {}
+        self.indices: set[str] = set()  # `name = tf.where(m)`; now the name is the mask's
         self.made: dict[str, tuple[str, set[str]]] = {}  # a mask's text -> its name, and of what
         self.refs = {r.call: r for r in ctx.references_within(function) if r.call is not None}
 
@@ -95,19 +96,21 @@ class _Reader(Shapes):
             raise Unsure
 
     def _known(self) -> set[str]:
-        return {*self.parts, *self.lists}
+        return {*self.parts, *self.lists, *self.indices}
 
     # Assignments --------------------------------------------------------------------------------
 
     def _assign(self, name: str, value: cst.BaseExpression) -> None:
         shape = self._shape(value)
         self._fresh(name)
-        part = self._cut(name, value)
-        if part is None:
-            part = self._moved(name, value)
-        if part is None and not self._taken(name, value):
+        self.indices.discard(name)
+        mask = self._indices(value)
+        part = None if mask else self._cut(name, value) or self._moved(name, value)
+        if mask:
+            shape = self._shape(mask)
+            self.indices.add(name)
+        elif part is None and not self._taken(name, value):
             part = self._value(value)
-            self.lists.pop(name, None)
         if part is None:
             self.parts.pop(name, None)
         else:
@@ -121,6 +124,7 @@ class _Reader(Shapes):
         used = {mask for part in self.parts.values() for mask in part.masks}
         if name in used | {data for data, *_ in self.lists.values()}:
             raise Unsure
+        self.lists.pop(name, None)
 
     def _unused(self) -> str:
         """A name for a cut that the old code gave none."""
@@ -139,6 +143,20 @@ class _Reader(Shapes):
         others = {m for n, part in self.parts.items() if n != name for m in part.masks}
         if not free or mask in others:
             raise Unsure
+        return mask
+
+    def _indices(self, value: cst.BaseExpression) -> cst.BaseExpression | None:
+        """The mask of `tf.where(m)`, or of `tf.where(m)[:, 0]` where that has one axis."""
+        column = isinstance(value, cst.Subscript) and text_of(self.ctx, value).endswith("[:, 0]")
+        where = value.value if isinstance(value, cst.Subscript) and column else value
+        ref = self.refs.get(where)
+        if ref is None or ref.call is None or ref.symbol != "tf.where" or len(ref.call.args) > 1:
+            return None
+        mask = ref.call.args[0].value
+        if self._value(mask) or (column and not str(self._shape(mask)).startswith("flat:")):
+            raise Unsure
+        self.plan.masks[value] = mask
+        self.plan.settled.append(ref)
         return mask
 
     def _cut(self, name: str, value: cst.BaseExpression) -> Part | None:
@@ -164,13 +182,11 @@ class _Reader(Shapes):
         if any(not a.keyword or a.keyword.value != "name" for a in args[2:]):
             raise Unsure
         x, mask = args[0].value, args[1].value
-        where = self.refs.get(mask)
-        if ref.symbol == "tf.gather_nd":
-            if where is None or where.symbol != "tf.where" or len(mask.args) != 1:
+        named = isinstance(mask, cst.Name) and mask.value in self.indices
+        if ref.symbol != "tf.boolean_mask" and not named:
+            if (mask := self._indices(mask)) is None:
                 raise Unsure
-            self.plan.settled.append(where)
-            mask = mask.args[0].value
-        data, under = self._value(x), self._value(mask)
+        data, under = self._value(x), None if named else self._value(mask)
         among = data.masks if data else ()
         if under and not set(under.masks) <= set(among):
             raise Unsure
@@ -298,6 +314,12 @@ class _Reader(Shapes):
             return self._joined([node.left, node.comparisons[0].comparator])
         if isinstance(node, cst.Call):
             return self._called(node)
+        if isinstance(node, cst.Subscript) and self.symbol_of(node.value) in (
+            "tf.shape",
+            "K.shape",
+        ):
+            self._length(node)
+            return None
         raise Unsure
 
     def _calls(self, node: cst.BaseExpression) -> list[cst.Call]:
@@ -377,6 +399,15 @@ class _Reader(Shapes):
         if len(given) == 1 and at is not None and last in VALUES:
             return replace(joined, at=VALUES[last](at))
         return replace(joined, at=1.0 if last == "pow" and at == 1.0 else None)
+
+    def _length(self, node: cst.Subscript) -> None:
+        """`tf.shape(part)[0]`, a count."""
+        call = cst.ensure_type(node.value, cst.Call)
+        part = self._value(call.args[0].value) if len(call.args) == 1 else None
+        if part is None or part.spread or not text_of(self.ctx, node).endswith("[0]"):
+            raise Unsure
+        self.plan.reduced[node] = (part.masks[0], "size")
+        self.plan.settled.append(self.refs[call])
 
     def _of_floats(self, kind: str, value: cst.BaseExpression) -> None:
         """TensorFlow cut the mean of integers, which labels may be."""

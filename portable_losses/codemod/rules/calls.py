@@ -6,7 +6,7 @@ import libcst as cst
 
 from portable_losses.codemod import _calls, _conditions, _names, tables
 from portable_losses.codemod._context import Context, Edit, Reference
-from portable_losses.codemod._result import CHECK, STOP
+from portable_losses.codemod._result import CHECK, NOTE, STOP
 from portable_losses.codemod.rules import cross_entropy
 from portable_losses.codemod.rules.graph import kind_of
 
@@ -138,8 +138,10 @@ def is_labels(ctx: Context, node: cst.BaseExpression) -> bool:
 
 
 def _say(ctx: Context, ref: Reference, row: tables.Row, bound: dict[str, cst.Arg]) -> None:
+    symbol = ctx.symbol(ref.node) or ref.symbol
     if row.note:
-        ctx.find(ref.node, "note", f"`{ref.symbol}`: {row.note}.", CHECK)
+        text = row.note.removeprefix("check: ")
+        ctx.find(ref.node, "note", f"`{ref.symbol}`: {text}.", NOTE if text == row.note else CHECK)
     if row.silent in ("S5", "S6") and not cross_entropy.is_computed(ctx, bound["output"].value):
         ctx.silent(ref.node, "S6", f"`{ref.symbol}`: cross-entropy of probabilities.", CHECK)
     if row.silent == "S5" and not row.new:
@@ -147,7 +149,9 @@ def _say(ctx: Context, ref: Reference, row: tables.Row, bound: dict[str, cst.Arg
         ctx.silent(ref.node, "S5", text)
     elif row.silent in GUARDED:
         ctx.silent(ref.node, row.silent, f"`{ref.symbol}`: {GUARDED[row.silent]}")
-    elif row.new.startswith("ops.mean(") and is_labels(ctx, next(iter(bound.values())).value):
+    elif symbol.rpartition(".")[2] in ("mean", "reduce_mean") and is_labels(
+        ctx, next(iter(bound.values())).value
+    ):
         message = (
             f"`{ref.symbol}` of labels: Keras 2 cut it if they are integers. Cast them before."
         )

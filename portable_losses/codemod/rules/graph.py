@@ -6,7 +6,7 @@ import libcst as cst
 from portable_losses.codemod import tables
 from portable_losses.codemod._context import MODULE, Context, Reference
 from portable_losses.codemod._result import CHECK
-from portable_losses.codemod.rules import scopes, summaries
+from portable_losses.codemod.rules import graph_losses, scopes, summaries
 
 # Their functions get tensors of a loop, and such a tensor is one of a graph too.
 LOOPS = (
@@ -44,6 +44,8 @@ def builds(ctx: Context, ref: Reference) -> bool:
         return False
     if summaries.is_summary(symbol) and summaries.may_go(ctx, ref):
         return False
+    if symbol.startswith("tf.losses."):
+        return not graph_losses.is_alone(ctx, ref)
     if symbol in SETTINGS or (symbol == "tf.Session" and _is_setting(ctx, ref)):
         return False
     return is_graph(symbol) or is_graph(symbol.rpartition(".")[0]) or symbol in LOOPS

@@ -35,6 +35,8 @@ def apply(ctx: Context) -> None:
 def _write(ctx: Context, plan: Plan) -> None:
     ops = ctx.need("keras", "ops")
     masks: dict[cst.CSTNode, cst.BaseExpression] = {}  # what became of a mask that moves
+    for node in plan.masks:
+        ctx.edit(node, _mask_of)
     for node, (x, filler) in plan.filled.items():
         ctx.edit(node, _filled(ops, masks, node, x, filler))
     for node in plan.partitions:
@@ -64,10 +66,7 @@ def _filled(
         value: cst.BaseExpression = cst.parse_expression(x) if x else cst.Name(filler.mask)
         if isinstance(new, cst.Call) and isinstance(given, cst.Call):
             if len(new.args) > 1:
-                kept = new.args[1].value
-                if filler.moved is not given.args[1].value:  # `tf.gather_nd(x, tf.where(m))`
-                    kept = cst.ensure_type(kept, cst.Call).args[0].value
-                masks[filler.moved] = kept
+                masks[filler.moved] = new.args[1].value
             if not x:
                 value = new.args[0].value
         if filler.shape:
@@ -77,6 +76,12 @@ def _filled(
         return _call(f"{ops}.where({filler.mask}, x, {filler.number})", value, place=1)
 
     return change
+
+
+def _mask_of(new: cst.BaseExpression) -> cst.BaseExpression:
+    """The mask of `tf.where(m)` or `tf.where(m)[:, 0]`."""
+    where = new.value if isinstance(new, cst.Subscript) else new
+    return cst.ensure_type(where, cst.Call).args[0].value
 
 
 def _labels(new: cst.Call, ops: str) -> cst.BaseExpression:

@@ -6,6 +6,7 @@ import libcst as cst
 
 from portable_losses.codemod import tables
 from portable_losses.codemod._context import MODULE, Context, Reference
+from portable_losses.codemod.rules import summaries
 
 # Methods of a tensor, which make nothing.
 METHODS = ("get_shape", "as_list")
@@ -33,6 +34,13 @@ def _is_name(call: cst.Call) -> bool:
 
 def _makes_nothing(ctx: Context, call: cst.Call) -> bool:
     if isinstance(call.func, cst.Attribute) and call.func.attr.value in METHODS:
+        return True
+    if any(
+        ref.call is call
+        and summaries.is_summary(ctx.symbol(ref.node) or "")
+        and summaries.may_go(ctx, ref)
+        for ref in ctx.references
+    ):
         return True
     rows = tables.calls().get(ctx.symbol(call.func) or "", [])
     return any(row.new for row in rows)

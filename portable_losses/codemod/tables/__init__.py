@@ -10,7 +10,7 @@
 | class | R the same numbers, S with a guard; below X, G, T and D |
 | when | what must hold, see `_conditions.py` |
 | silent | the silent change that is guarded here, see `silent.tsv` |
-| note | what a reader should know |
+| note | what a reader should know; after `check: `, what has to be read |
 
 `tf_compat.tsv`: names without a form in keras.ops, of class X, or G, which makes a function part of a
 TF1 graph: `portable_losses.compat.tf1` has them; T, which it does not have: TensorFlow 1's alone; and
