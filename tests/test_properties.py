@@ -48,6 +48,16 @@ def test_reductions_are_keras_definition(data, reduction):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 * max(scale, 1))
 
 
+def test_where_all_weights_are_0_the_gradient_of_every_reduction_is_0():
+    x, nothing = np.array([1.0, -2.0, 3.0], "float32"), np.zeros(3, "float32")
+
+    def total(x):
+        found = [ops.sum(reduce(ops.square(x), nothing, None, r)) for r in REDUCTIONS]
+        return sum(k * value for k, value in enumerate(found, 1))  # none cancels another
+
+    np.testing.assert_array_equal(autodiff.gradient(total, x), np.zeros(3))
+
+
 @quick
 @given(data=st.data(), rule=st.sampled_from(["count", "sum", "mean"]), alpha=st.floats(0, 1))
 def test_centers_move_as_the_paper_says(data, rule, alpha):

@@ -3,7 +3,6 @@
 They are plain functions so that `test_the_suite_can_fail.py` can show each one failing.
 """
 
-import functools
 import itertools
 import json
 from dataclasses import dataclass
@@ -243,14 +242,15 @@ def column_weights(subject: Subject, rng: np.random.Generator) -> None:
 
 def zero_weights(subject: Subject, rng: np.random.Generator) -> None:
     """Where all weights are 0, value and gradient are 0."""
-    batch = y_true, y_pred = subject.case.batch(rng, N)
-    weighted = []
-    for reduction in ("sum_over_batch_size", "mean_with_sample_weight", "sum"):
-        loss, _ = subject.make(batch, reduction=reduction)
-        weighted.append(functools.partial(call, loss, y_true, sample_weight=np.zeros(N, "float32")))
-        assert numbers(weighted[-1](y_pred)) == 0
-    # One gradient of all three; their factors keep them from cancelling out.
-    found = autodiff.gradient(lambda p: sum(k * f(p) for k, f in enumerate(weighted, 1)), y_pred)
+    y_true, y_pred = batch = subject.case.batch(rng, N)
+    nothing = np.zeros(N, "float32")
+    totals = ("sum_over_batch_size", "mean_with_sample_weight", "sum")
+    made = {reduction: subject.make(batch, reduction=reduction)[0] for reduction in totals}
+    for loss in made.values():
+        assert numbers(call(loss, y_true, y_pred, sample_weight=nothing)) == 0
+    # One gradient, of the reduction that divides by the weights; test_properties.py has all three.
+    loss = made["mean_with_sample_weight"]
+    found = autodiff.gradient(lambda p: call(loss, y_true, p, sample_weight=nothing), y_pred)
     close(found, np.zeros(y_pred.shape), atol=0)
 
 
