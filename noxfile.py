@@ -247,11 +247,11 @@ def oracle_tf1(session: nox.Session) -> None:
     new = Path(session.create_tmp()) / "golden"
     shutil.rmtree(new, ignore_errors=True)
     recorders = ("record_tf1", "record_tf1_centers", "record_tf1_programs", "record_tf1_ops")
-    recorders += ("record_tf1_documents", "record_legacy_demo")
+    recorders += ("record_tf1_documents", "record_tf1_layers", "record_legacy_demo")
     for recorder in recorders:
         session.run("python", f"tests/oracles/{recorder}.py", "--out", str(new), silent=True)
     compare = ("tests/oracles/compare.py", str(new))
-    prefixes = ("center_", "joint_", "programs", "tf1_ops_", "document_")
+    prefixes = ("center_", "joint_", "programs", "tf1_ops_", "document_", "codemod_layers")
     session.run("python", *compare, "tests/oracles/golden", *prefixes)
     session.run("python", *compare, "portable_losses/_legacy", "digits_")
 

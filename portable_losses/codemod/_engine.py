@@ -1,10 +1,12 @@
 """`rewrite`: old source in, new source and a report out."""
 
 import ast
+import dataclasses
 import difflib
+import functools
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import libcst as cst
@@ -17,6 +19,7 @@ from portable_losses.codemod._scope import Names
 from portable_losses.codemod._tree import rebuilt
 from portable_losses.codemod.rules import IMPORTS, RULES
 from portable_losses.codemod.rules.graph import makes_variables
+from portable_losses.codemod.state import layers
 
 TARGETS = ("native", "compat")
 OLD = re.compile(r"tensorflow|keras")
@@ -38,6 +41,7 @@ def rewrite(
     path: str | None = None,
     target: str = "native",
     elsewhere: Mapping[str, Mapping[str, str]] | None = None,
+    called: Collection[str] = (),
 ) -> Result:
     """Rewrite TensorFlow 1 and Keras 2 code as Keras 3 code.
 
@@ -48,7 +52,8 @@ def rewrite(
 
     `elsewhere` gives `Result.makers` of other modules by the names under which this one would
     import them, `losses`, `package.losses` or `.losses`: what calls such a function builds a graph
-    too, and a model compiled with one is wrapped.
+    too, and a model compiled with one is wrapped. `called` are functions that other modules call:
+    one that makes variables stays as it is for them, with a layer beside it.
 
     Raises:
         ParseError: if the source is no Python 3.
@@ -66,12 +71,46 @@ def rewrite(
     others = {module.rpartition(".")[2] for module in elsewhere or ()}
     if not OLD.search(source) and not any(name in source for name in others):
         return Result(source, False)
-    tree, module = _parse(source, path)
+    plain = functools.partial(_rewritten, path=path, target=target, elsewhere=elsewhere or {})
+    if target == "native" and layers.VARIABLES.search(source):
+        tree, module = _parse(source, path)
+        lines = Lines(source, module, tree)
+        found = layers.rewritten(
+            lambda: _context(module, source, target, elsewhere or {}),
+            lambda ctx: _apply(ctx, lines),
+            plain,
+            called,
+        )
+        if found is not None:
+            ctx, result = found
+            findings = sorted({*ctx.findings(lines), *result.findings})
+            ctx.edits.clear()
+            changes = _changes(source, result.source)
+            return dataclasses.replace(result, changes=changes, findings=findings)
+    return plain(source, {})
+
+
+def _context(
+    module: cst.Module, source: str, target: str, elsewhere: Mapping[str, Mapping[str, str]]
+) -> Context:
     stars = {
         root: frozenset(s.split(".")[1] for s in tables.calls() if s.startswith(f"{root}."))
         for root in ("K", "tf")
     }
-    ctx = Context(source, module, target, Names(module, stars), elsewhere or {})
+    return Context(source, module, target, Names(module, stars), elsewhere)
+
+
+def _rewritten(
+    source: str,
+    losses: dict[str, str],
+    path: str | None,
+    target: str,
+    elsewhere: Mapping[str, Mapping[str, str]],
+) -> Result:
+    """By the rules; `losses` are functions that a class stands for already, by name."""
+    tree, module = _parse(source, path)
+    ctx = _context(module, source, target, elsewhere)
+    ctx.losses |= losses
     for rule in RULES if target == "native" else IMPORTS:
         rule.apply(ctx)
     _imports.apply(ctx)

@@ -29,7 +29,7 @@ def rewrite_notebook(text: str, rewrite: Callable[[str], Result]) -> Result:
         for cell, line in [lines(f.line)]
     ]
     if not result.changed:
-        return Result(text, False, [], findings, result.definitions, result.makers)
+        return Result(text, False, [], findings, result.definitions, result.makers, result.layers)
     head, *parts = BREAKS.split(result.source)
     new = dict(zip(map(int, parts[::2]), parts[1::2], strict=True))
     spans = _sources(text, len(notebook["cells"]))
@@ -45,7 +45,7 @@ def rewrite_notebook(text: str, rewrite: Callable[[str], Result]) -> Result:
         for c in result.changes
         for cell, line in [lines(c.line)]
     ]
-    return Result(text, True, changes, findings, result.definitions, result.makers)
+    return Result(text, True, changes, findings, result.definitions, result.makers, result.layers)
 
 
 def code_of(text: str) -> str:

@@ -42,6 +42,27 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """What stands in the place of a function that made variables: the class, or what makes one.
+
+    `tensors` and `settings` are those of the function's `parameters` that a call of the layer
+    takes, and the layer itself. `returned` has, for each thing that the function returned, what it
+    is: ("value", its place in what the layer returns, or "" for all of that), ("variable", an
+    attribute) or ("moves", the attribute that it moved). `weights` are the attributes in the order
+    in which the variables were made, "" for one that is gone. `moves` says whether the layer is
+    told `training`, `hung` whether the old update hung on the loss."""
+
+    name: str
+    parameters: tuple[str, ...]
+    settings: tuple[str, ...]
+    tensors: tuple[str, ...]
+    returned: tuple[tuple[str, str], ...]
+    weights: tuple[str, ...]
+    moves: bool
+    hung: bool
+
+
+@dataclass(frozen=True)
 class Result:
     """`source` is the new source; `changed` whether it is another one.
 
@@ -50,7 +71,8 @@ class Result:
     a person has to read) or "unchanged".
 
     `makers` has the functions at the top that make variables of TensorFlow 1, with the class that
-    was put beside each, or "".
+    was put beside each, or "". `layers` has the functions that are gone, with what stands in their
+    place.
     """
 
     source: str
@@ -59,3 +81,4 @@ class Result:
     findings: list[Finding] = field(default_factory=list)
     definitions: dict[str, str] = field(default_factory=dict)
     makers: dict[str, str] = field(default_factory=dict)
+    layers: dict[str, Layer] = field(default_factory=dict)

@@ -6,7 +6,7 @@ import gc
 import multiprocessing
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from portable_losses.codemod._engine import ParseError, rewrite
 from portable_losses.codemod._modules import Modules
 from portable_losses.codemod._notebook import BREAKS, code_of, place_of, rewrite_notebook
 from portable_losses.codemod._python2 import to_python3
-from portable_losses.codemod._result import Change, Finding, Result
+from portable_losses.codemod._result import Change, Finding, Layer, Result
 from portable_losses.codemod.verify import check
 
 VerifyError = check.VerifyError
@@ -29,6 +29,8 @@ class Options:
     python2: bool = False
     # What the files of the run have that makes variables.
     modules: Modules = field(default_factory=Modules)
+    # Those of them, by the file's path, that other files name: they stay for these.
+    called: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Outcome:
     findings: list[Finding] = field(default_factory=list)
     definitions: dict[str, str] = field(default_factory=dict)
     verified: list[check.Verdict] = field(default_factory=list)
+    layers: dict[str, Layer] = field(default_factory=dict)
 
     @property
     def differs(self) -> bool:
@@ -59,7 +62,9 @@ def migrate_text(source: str, path: str, options: Options) -> Result:
         ValueError: if it is neither.
     """
     elsewhere = options.modules.seen_from(Path(path))
-    change = functools.partial(rewrite, target=options.target, elsewhere=elsewhere)
+    change = functools.partial(
+        rewrite, target=options.target, elsewhere=elsewhere, called=options.called.get(path, ())
+    )
     if path.endswith(".ipynb"):
         return rewrite_notebook(source, change)
     try:
@@ -102,6 +107,7 @@ def migrate_file(path: Path, options: Options) -> Outcome:
         result.changes,
         result.findings,
         result.definitions,
+        layers=result.layers,
     )
 
 
@@ -118,8 +124,31 @@ def migrate_files(paths: Sequence[Path], options: Options, jobs: int) -> Iterato
 def _all(paths: Sequence[Path], options: Options, each: Any) -> Iterator[Outcome]:
     if len(paths) > 1:
         made = list(each(functools.partial(_makers, options=options), paths))
-        options = replace(options, modules=_modules(paths, made))
+        called = _called(paths, made)
+        options = replace(options, modules=_modules(paths, made), called=called)
     yield from each(functools.partial(migrate_file, options=options), paths)
+
+
+def _called(paths: Sequence[Path], made: Sequence[Mapping[str, str]]) -> dict[str, frozenset[str]]:
+    """What each file has that makes variables and that another file names."""
+    names = {name for found in made for name in found}
+    words: list[set[str]] = []
+    for path in paths if names else ():
+        text = ""
+        with contextlib.suppress(_files.FileError):
+            text = _files.read(path).source
+        words.append(names.intersection(re.findall(r"\w+", text)))
+    found = {}
+    for n, path in enumerate(paths) if names else ():
+        others = set().union(*words[:n], *words[n + 1 :])
+        if here := others & made[n].keys():
+            found[str(path)] = frozenset(here)
+    return found
+
+
+class _Everything(frozenset[str]):
+    def __contains__(self, name: object) -> bool:
+        return True
 
 
 VARIABLES = re.compile(r"\bget_variable\b|\btf\.(?:\w+\.)*Variable\b")
@@ -143,6 +172,7 @@ def _makers(path: Path, options: Options) -> Mapping[str, str]:
     """The functions of a file that make variables of TensorFlow 1."""
     try:
         source = _files.read(path).source
+        options = replace(options, called={str(path): _Everything()})
         return migrate_text(source, str(path), options).makers if VARIABLES.search(source) else {}
     except Exception:  # said when its turn comes
         return {}
@@ -161,7 +191,8 @@ def verify(
     """
     outcomes = list(outcomes)
     files = [(o.path, _code(o, o.old), _code(o, o.new)) for o in outcomes if o.changed]
-    found = check.verify(files, backends, oracles, tell=tell)
+    layers = {outcome.path: outcome.layers for outcome in outcomes if outcome.layers}
+    found = check.verify(files, backends, oracles, tell=tell, layers=layers)
     for path, old, _ in files:
         if BREAKS.match(old):
             place = place_of(old)

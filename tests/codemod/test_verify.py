@@ -202,11 +202,13 @@ FAULTS = (
 def verdicts(tmp_path_factory):
     touched = tmp_path_factory.mktemp("verify") / "touched"
     old = OLD.replace("{touched!r}", repr(str(touched)))
-    new = rewrite(old).source
+    result = rewrite(old)
+    new = result.source
     for before, after in FAULTS:
         head, tail = new.rsplit(before, 1)
         new = head + after + tail
-    found = check.verify([("old.py", old, new)], [BACKEND, "nonsense"], seconds=60)
+    given = {"old.py": result.layers}
+    found = check.verify([("old.py", old, new)], [BACKEND, "nonsense"], seconds=60, layers=given)
     assert not touched.exists(), "code of the module has run"
     return {verdict.name: verdict for verdict in found["old.py"]}
 
@@ -256,7 +258,7 @@ def test_an_oracle_runs_the_package_by_its_path(tmp_path):
         "    return tf.reduce_sum(tf.abs(y_true - y_pred))\n"
     )
     runs = check._Runs(tmp_path, lambda message: None)
-    jobs, found = runs.jobs("a.py", old, old, 60), {}
+    jobs, found = runs.jobs("a.py", old, old, 60, {}), {}
     arguments = ("oracle", [sys.executable, str(HERE)], jobs, found)
     if BACKEND != "tensorflow":
         with pytest.raises(check.VerifyError, match="No module named 'tensorflow'"):
@@ -280,7 +282,7 @@ def tree(tmp_path, monkeypatch):
     for name in ("a.py", "b.py"):
         (tmp_path / name).write_text(SOURCE)
 
-    def verify(files, backends, oracles, tell):
+    def verify(files, backends, oracles, tell, layers):
         told = {"a.py": check.Verdict("f_loss", 4, check.AGREES, backends={"jax": "values"})}
         told["b.py"] = check.Verdict("f_loss", 4, check.DIFFERS, backends={"jax": "result 0: 1"})
         told["n.ipynb"] = check.Verdict("f_loss", 6, check.NOT_RUN, "needs `x`")

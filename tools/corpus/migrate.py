@@ -2,6 +2,7 @@
 
 import ast
 import collections
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -44,14 +45,18 @@ def migrate(corpus: Path, work: Path) -> None:
         row["stops"], row["stopped"] = len(stops), 0
         before, after = definitions(parse(text), plain=False), parse(result.source)
         for job, definition in zip(of_file[file], before, strict=True):
+            layer = result.layers.get(definition.name)
             source = cut(after, definition.name, definition.number)
+            if layer is not None:
+                source = cut(after, layer.name, 1)
             row["definitions"][job["key"]] = _word(definition, result, source)
             row["stopped"] += _touches(definition, stops)
             if source is not None and job["key"] in jobs:
                 place = work / "sources" / "rewritten" / f"{job['place']}.py"
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_text(source, encoding="utf-8")
-                todo.append(jobs[job["key"]] | {"source": str(place), "trusted": False})
+                more = {} if layer is None else {"layer": dataclasses.asdict(layer)}
+                todo.append(jobs[job["key"]] | {"source": str(place), "trusted": False} | more)
     write(work / "migrated.json", rows)
     write(work / "jobs_rewritten.json", todo)
     print(f"{len(rows)} files; {len(todo)} rewritten definitions to compare")

@@ -43,7 +43,23 @@ def apply(ctx: Context) -> None:
         if scatters and symbols & set(VARIABLES) and symbols & set(GATHERS) and not inner:
             variant = recognise(ctx, function)
             if variant:
-                _report(ctx, function, variant)
+                report(ctx, function, variant)
+
+
+def is_known(ctx: Context, function: cst.FunctionDef) -> bool:
+    """Whether there is a layer for it: a center loss of a kind that is recognised."""
+    symbols = {ctx.symbol(call.func) for call in ctx.within(function, cst.Call)}
+    if not symbols & {"tf.scatter_sub", "tf.scatter_add"} or not symbols & set(GATHERS):
+        return False
+    found = recognise(ctx, function)
+    return bool(
+        found
+        and found.initializer != "?"
+        and found.classes
+        and found.alpha
+        and found.update
+        and found.reduction
+    )
 
 
 def recognise(ctx: Context, function: cst.FunctionDef) -> Variant | None:
@@ -228,6 +244,8 @@ def _initializer(centers: Formula, flow: Flow, function: cst.FunctionDef) -> str
     """What the centers start with, as code where it is not zeros; "?" where it is not known."""
     keywords = dict(centers[3])
     start = keywords.get("initializer")
+    if start is None and centers[1] == "tf.get_variable" and len(args := centers[2]) > 3:
+        start = args[3]
     if centers[1] == "K.zeros" or (start is None and centers[1] == "tf.Variable"):
         return "" if mentions(centers, "tf.zeros") or centers[1] == "K.zeros" else "?"
     for param in function.params.params:  # an argument counts by its default
@@ -248,10 +266,10 @@ def _runs(ctx: Context, function: cst.FunctionDef, flow: Flow, update: Formula) 
     place = next((n for n, value in enumerate(flow.returned) if contains(value, update)), None)
     if place is None:
         return "never"
-    return "never" if _dropped(ctx, function.name.value, place) else "returned"
+    return "never" if is_dropped(ctx, function.name.value, place) else "returned"
 
 
-def _dropped(ctx: Context, name: str, place: int) -> bool:
+def is_dropped(ctx: Context, name: str, place: int) -> bool:
     """Whether each call in this file throws the returned update away: `loss, _ = ...`."""
     calls = [c for c in ctx.all(cst.Call) if getattr(c.func, "value", "") == name]
     results = []
@@ -299,10 +317,9 @@ RUNS = {
 }
 
 
-def _report(ctx: Context, function: cst.FunctionDef, variant: Variant) -> None:
+def report(ctx: Context, function: cst.FunctionDef, variant: Variant, alone: bool = False) -> None:
     name = function.name.value
-    known = variant.classes and variant.alpha and variant.update and variant.reduction
-    if not known or variant.initializer == "?":
+    if not is_known(ctx, function):
         message = (
             f"`{name}` is a center loss of a kind that is not recognised (update: "
             f"{variant.update or 'unknown'}, reduction: {variant.reduction or 'unknown'}). It runs "
@@ -316,23 +333,17 @@ def _report(ctx: Context, function: cst.FunctionDef, variant: Variant) -> None:
     ctx.found = [
         f for f in ctx.found if not (f[1] == "get_variable" and ctx.is_within(f[0], function))
     ]
-    update = "never" if variant.runs == "never" else variant.update
-    settings = [variant.classes, f"alpha={variant.alpha}", f'update="{update}"']
-    if update == "never":
-        del settings[1]
-    settings.append(f'reduction="{variant.reduction}"')
-    if variant.initializer:
-        settings.append(f'centers_initializer="{variant.initializer}"')
-    call = f"CenterLoss({', '.join(str(s) for s in settings)})"
+    settings = _settings(variant)
+    call = f"CenterLoss({', '.join(settings)})"
     scale = f" Its value is multiplied by {variant.factor}." if variant.factor else ""
     message = (
         f"`{name}` is `compat.{call}`: {MEANING[str(variant.update)]}. {RUNS[variant.runs]}{scale}"
     )
     if variant.runs == "never":
         ctx.silent(function, "S13", message, CHECK)
-        _factory(ctx, function, variant, settings)
+        _factory(ctx, function, variant, settings, alone)
         return
-    made = _factory(ctx, function, variant, settings)
+    made = _factory(ctx, function, variant, settings, alone)
     # Centers that moved in validation too give other figures from the first epoch on.
     same = made and variant.exact and variant.runs != "control dependency"
     ctx.find(function, "center_loss", message, NOTE if same else CHECK)
@@ -348,38 +359,59 @@ def _hint(name: str) -> str:
     return "`portable_losses.compat.CenterLoss` lists what there is."
 
 
-def _factory(
-    ctx: Context, function: cst.FunctionDef, variant: Variant, settings: list[str | None]
-) -> bool:
-    """`make_center_loss(num_classes, alpha)`, beside the function, for a Keras 3 model."""
+def _settings(variant: Variant) -> list[str]:
+    never = variant.runs == "never"
+    settings = [str(variant.classes), *([] if never else [f"alpha={variant.alpha}"])]
+    settings.append(f'update="{"never" if never else variant.update}"')
+    settings.append(f'reduction="{variant.reduction}"')
+    if variant.initializer:
+        settings.append(f'centers_initializer="{variant.initializer}"')
+    return settings
+
+
+def centers_of(ctx: Context, function: cst.FunctionDef, variant: Variant) -> Centers | None:
     name = function.name.value
-    taken = {centers.factory for centers in ctx.centers.values() if isinstance(centers, Centers)}
+    taken = {
+        centers.factory
+        for centers in ctx.centers.values()
+        if isinstance(centers, Centers) and centers.function is not function
+    }
     names = [f"make_{name.removeprefix('get_')}", f"make_{name}"]
     new = next((n for n in names if ctx.names.is_free(n) and n not in taken), None)
     top = isinstance(ctx.parent(function), cst.Module)
     if ctx.target == "compat" or not top or new is None:
+        return None
+    used = settings_of(" ".join(_settings(variant)))
+    kept = tuple(p.name.value for p in function.params.params if p.name.value in used)
+    return Centers(function, variant, new, kept)
+
+
+def _factory(
+    ctx: Context, function: cst.FunctionDef, variant: Variant, settings: list[str], alone: bool
+) -> bool:
+    """`make_center_loss(num_classes, alpha)` for a Keras 3 model, beside the function or alone."""
+    centers = centers_of(ctx, function, variant)
+    if centers is None:
         return False
     layer = ctx.need("portable_losses.compat", "CenterLoss", "CenterLoss")
-    used = " ".join(str(setting) for setting in settings)
     params = [
         ctx.module.code_for_node(p.with_changes(comma=cst.MaybeSentinel.DEFAULT)).strip()
         for p in function.params.params
-        if p.name.value in settings_of(used)
+        if p.name.value in centers.settings
     ]
     scale = f"\n\n    Multiply its value by {variant.factor}." if variant.factor else ""
     end = "\n    " if scale else ""
     params.sort(key=lambda text: "=" in text)
     text = (
-        f"def {new}({', '.join(params)}):\n"
+        f"def {centers.factory}({', '.join(params)}):\n"
         f'    """`{function.name.value}` as a Keras layer: `layer(labels, features, training=...)`.'
         f'{scale}{end}"""\n'
-        f"    return {layer}({', '.join(str(s) for s in settings)})\n"
+        f"    return {layer}({', '.join(settings)})\n"
     )
     text = text.replace("\n", ctx.module.default_newline)  # those in the docstring too
     made = cst.parse_module(text, config=ctx.module.config_for_parsing).body[0]
     blank = [cst.EmptyLine(indent=False), cst.EmptyLine(indent=False)]
-    made = made.with_changes(leading_lines=blank)
-    ctx.edit(function, lambda old: cst.FlattenSentinel([old, made]))
-    kept = [p.name.value for p in function.params.params if p.name.value in settings_of(used)]
-    ctx.centers[function.name.value] = Centers(function, variant, new, tuple(kept))
+    made = made.with_changes(leading_lines=function.leading_lines if alone else blank)
+    ctx.edit(function, lambda old: made if alone else cst.FlattenSentinel([old, made]))
+    ctx.centers[function.name.value] = centers
     return True

@@ -11,7 +11,7 @@ from portable_losses.codemod.rules.graph import makes_variables
 
 
 def apply(ctx: Context) -> None:
-    makers = makes_variables(ctx)
+    makers = makes_variables(ctx) | ctx.losses.keys()
     if not makers and not ctx.elsewhere:
         return
     for call in ctx.all(cst.Call):

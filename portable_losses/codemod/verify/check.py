@@ -1,16 +1,17 @@
 """Plan the runs of old definitions and of their rewrites, and judge what they gave."""
 
+import dataclasses
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from portable_losses.codemod._result import place
+from portable_losses.codemod._result import Layer, place
 from portable_losses.codemod.verify.definitions import cut, definitions, parse
 
 AGREES, DIFFERS, NOT_RUN = "agrees", "differs", "not run"
@@ -59,8 +60,10 @@ def verify(
     *,
     seconds: int = SECONDS,
     tell: Callable[[str], None] = lambda message: None,
+    layers: Mapping[str, Mapping[str, Layer]] | None = None,
 ) -> dict[str, list[Verdict]]:
-    """The verdicts for each of `files`: path, old source, new source.
+    """The verdicts for each of `files`: path, old source, new source. `layers` has
+    `Result.layers` of each path that has some.
 
     Raises:
         VerifyError: if no backend works here, or an oracle does not.
@@ -73,7 +76,8 @@ def verify(
         raise VerifyError("--verify needs a backend: pip install 'portable-losses[jax]'")
     with tempfile.TemporaryDirectory(prefix="portable-losses-") as folder:
         run = _Runs(Path(folder), tell)
-        jobs = [job for file in files for job in run.jobs(*file, seconds)]
+        given = layers or {}
+        jobs = [job for file in files for job in run.jobs(*file, seconds, given.get(file[0], {}))]
         references: Results = {}
         for python in oracles:
             run.record(f"oracle {python}", [python, str(Path(__file__).parent)], jobs, references)
@@ -104,7 +108,9 @@ class _Runs:
         for name in ("sources", "records", "empty"):
             (folder / name).mkdir()
 
-    def jobs(self, path: str, old: str, new: str, seconds: int) -> list[Job]:
+    def jobs(
+        self, path: str, old: str, new: str, seconds: int, layers: Mapping[str, Layer]
+    ) -> list[Job]:
         found = []
         try:
             before, after = parse(old), parse(new)
@@ -121,7 +127,12 @@ class _Runs:
                 "seconds": seconds,
                 "record": str(self.folder / "records" / f"{self.number}.npz"),
             }
-            rewrite = cut(after, definition.name, definition.number)
+            layer = layers.get(definition.name)
+            if layer is None:
+                rewrite = cut(after, definition.name, definition.number)
+            else:
+                rewrite = cut(after, layer.name, 1)
+                job["layer"] = dataclasses.asdict(layer)
             for side, text in (
                 ("source", definition.old),
                 ("compat", definition.compat),

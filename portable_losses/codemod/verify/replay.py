@@ -1,6 +1,7 @@
 """Keras 3: what was recorded of a definition is run again, on the backend of this process."""
 
 import importlib
+import operator
 import re
 from collections.abc import Callable
 from typing import Any
@@ -54,7 +55,8 @@ def compare(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _side(job: dict[str, Any], side: str) -> Callable[[], dict[str, Any]]:
-    return lambda: run(job | {"source": job[side]})
+    given = job if side == "rewrite" else {k: v for k, v in job.items() if k != "layer"}
+    return lambda: run(given | {"source": job[side]})
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
@@ -63,6 +65,8 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     for kind in ("tensor", "constant", "output", "gradient", "weight"):
         arrays.setdefault(kind, [])
     names = loader(job)
+    if "layer" in job:
+        return of_layer(job["layer"], plan, names(), arrays)
     if plan["how"] == "graph":
         return _from_graph(plan, names, arrays, job["source"])
     return on_tensors(plan, names, arrays)
@@ -91,6 +95,56 @@ def _from_graph(plan: Any, names: Names, arrays: Any, source: str) -> dict[str, 
             except Exception:
                 raise error from None
         raise
+
+
+def of_layer(layer: Any, plan: Any, scope: dict[str, Any], arrays: Any) -> dict[str, Any]:
+    """A layer in the place of a function that was recorded in a graph of TensorFlow 1. There each
+    thing that the function returned was run on its own, in order, two steps over. Here the layer
+    moves where an update was run, and what it owns is read where a variable was."""
+    given = tensors(arrays)
+    positional, named = calls.decode(plan["call"], given, arrays["constant"])
+    values = dict(zip(layer["parameters"], positional, strict=False)) | named
+    settings = {name: values[name] for name in layer["settings"] if name in values}
+    made = scope[layer["name"]](**settings)
+    inputs = [values[name] for name in layer["tensors"]]
+    told = {"training": False} if layer["moves"] else {}
+    made(*inputs, **told)  # which builds it
+    _start(made, layer, arrays["weight"])
+    found = []
+    for _ in range(2):
+        before = ""
+        for what, name in layer["returned"]:
+            if what == "value" or (what == "moves" and before != "moves"):
+                moves = {"training": True} if what == "moves" or layer["hung"] else {}
+                out = as_arrays(made(*inputs, **(told | moves)))
+            if what == "value":
+                found += [out[int(name)]] if name else out
+            else:
+                found.append(ops.convert_to_numpy(operator.attrgetter(name)(made)))
+            before = what
+    result = {"executes": True, "value": verdict(plan, found, arrays["output"])}
+    if arrays["gradient"]:
+        _start(made, layer, arrays["weight"])
+
+        def function(*xs: Any) -> list[Any]:
+            positional, named = calls.decode(plan["call"], xs, arrays["constant"])
+            now = dict(zip(layer["parameters"], positional, strict=False)) | named
+            return [_leaves(made(*(now[name] for name in layer["tensors"]), **told))[0]]
+
+        result["gradient"] = attempt(
+            lambda: verdict(
+                plan, slopes(function, plan["by"], arrays), arrays["gradient"],
+                rtol=1e-3, atol=1e-5,
+            ),
+            calls_it,
+        )  # fmt: skip
+    return result
+
+
+def _start(made: Any, layer: Any, weights: list[np.ndarray]) -> None:
+    for name, value in zip(layer["weights"], weights, strict=False):
+        if name:
+            operator.attrgetter(name)(made).assign(value)
 
 
 def once(output: list[Any]) -> list[Any]:
