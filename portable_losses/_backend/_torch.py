@@ -299,38 +299,38 @@ def _with_transpose(x: Tensor) -> Tensor:
 
 
 class _Distances(torch.autograd.Function):
-    """The gradient is a product for each of `rows`, of matrices that are there: by way of
-    operations, PyTorch would pass over all pairs some ten times more. `rows` are the anchors and
-    their references; or the anchors alone, if they are that too."""
+    """The gradient is a product for each of `x` and `y`, of matrices that are there: by way of
+    operations, PyTorch would pass over all pairs some ten times more. Without `y`, it is `x`."""
 
     @staticmethod
-    def forward(squared: bool, *rows: Tensor) -> Tensor:
-        return _between(rows[0], rows[-1], squared)
+    def forward(x: Tensor, y: Tensor | None, squared: bool) -> Tensor:
+        return _between(x, x if y is None else y, squared)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        ctx.squared, *rows = inputs
-        ctx.save_for_backward(*rows, *([] if ctx.squared else [output]))
+        x, y, ctx.squared = inputs
+        ctx.save_for_backward(x, y, None if ctx.squared else output)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         # d‖x − y‖² = 2(x − y), and d‖x − y‖ = (x − y) / ‖x − y‖, or 0 between equal vectors.
-        rows, each, scale = ctx.saved_tensors, upstream, 2.0
+        x, y, lengths = ctx.saved_tensors
+        each, scale = upstream, 2.0
         if not ctx.squared:
-            *rows, lengths = rows
             tiny = torch.finfo(lengths.dtype).tiny
             each, scale = upstream * lengths.sign() / lengths.clamp_min(tiny), 1.0
-        center = rows[-1].detach().mean(0, keepdim=True)  # far from the origin, digits are lost
-        x, y = rows[0] - center, rows[-1] - center
-        if len(rows) == 1:
+        center = (x if y is None else y).detach().mean(0, keepdim=True)
+        x = x - center  # far from the origin, digits are lost
+        if y is None:
             each = _with_transpose(each)
-            return None, scale * (each.sum(1, keepdim=True) * x - each @ x)
+            return scale * (each.sum(1, keepdim=True) * x - each @ x), None, None
+        y = y - center
         of_x = of_y = None
-        if ctx.needs_input_grad[1]:
+        if ctx.needs_input_grad[0]:
             of_x = scale * (each.sum(1, keepdim=True) * x - each @ y)
-        if ctx.needs_input_grad[2]:
+        if ctx.needs_input_grad[1]:
             of_y = scale * (each.sum(0).unsqueeze(1) * y - each.T @ x)
-        return None, of_x, of_y
+        return of_x, of_y, None
 
 
 class _Products(torch.autograd.Function):
@@ -357,7 +357,7 @@ def dot(x: Tensor, y: Tensor) -> Tensor:
 
 
 def distances(x: Tensor, y: Tensor, squared: bool) -> Tensor:
-    return _Distances.apply(squared, x, *([] if x is y else [y]))
+    return _Distances.apply(x, None if x is y else y, squared)
 
 
 def _sorted(x: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
