@@ -164,7 +164,9 @@ def test_a_miner_chooses_among_the_memory():
     np.testing.assert_allclose(value, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("miner", [*CHOICES, miners.DistanceWeighted(0.4, 1.3)], ids=repr)
+@pytest.mark.parametrize(
+    "miner", [*CHOICES, miners.DistanceWeighted(0.4, 1.3), miners.UniformHistogram(7)], ids=repr
+)
 def test_a_config_makes_the_same_miner(miner):
     config = json.loads(json.dumps(keras.saving.serialize_keras_object(miner)))
     twin = keras.saving.deserialize_keras_object(config)
@@ -247,6 +249,52 @@ def test_a_training_run_draws_anew_and_resumes(tmp_path):
     np.testing.assert_allclose(seen(resumed), second, rtol=1e-6)
     values = [model.evaluate(x, y, batch_size=size, verbose=0) for _ in range(2)]
     assert values[0] == values[1]
+
+
+def test_a_histogram_is_drawn_from():
+    """Of every bin as many as there are to be, or all, at random and by seed."""
+    rng, size = np.random.default_rng(6), 40
+    y, x = np.arange(size) % 4, rng.normal(size=(size, 2)).astype("float32")
+    miner = miners.UniformHistogram(5, positives_per_bin=12, negatives_per_bin=100)
+
+    def draws(y, x):
+        return ops.stack([*miner(y, x, seed=1), *miner(y, x, seed=2)])
+
+    # Dynamo cannot trace a draw of Keras.
+    program = draws if autodiff.BACKEND == "torch" else autodiff.compiled(draws)
+    drawn = ops.convert_to_numpy(program(*map(ops.convert_to_tensor, (y, x))))
+    d, same = np.linalg.norm(x[:, None] - x, axis=-1), y[:, None] == y
+    pairs_of = (same & ~np.eye(size, dtype=bool), ~same)
+    for kind, mask, most in zip((0, 1), pairs_of, (12, 100), strict=True):
+        edges = np.linspace(d[mask].min(), d[mask].max(), 6)
+        edges[[0, -1]] = -np.inf, np.inf
+        counts = np.histogram(d[mask], edges)[0]
+        assert counts.min() < most < counts.max()
+        first, second = drawn[kind], drawn[kind + 2]
+        assert (first != second).any()
+        for masks in (first, second):
+            assert not (masks & ~mask).any()
+            np.testing.assert_array_equal(
+                np.histogram(d[masks], edges)[0], np.minimum(counts, most)
+            )
+        # No place in the batch is likelier than another: within 4.5 errors of the middle.
+        fullest = mask & (np.digitize(d, edges) - 1 == counts.argmax())
+        chosen, all_rows = (np.nonzero(some)[0] for some in (first & fullest, fullest))
+        assert abs(chosen.mean() - all_rows.mean()) < 4.5 * all_rows.std() / np.sqrt(most)
+
+
+def test_a_histogram_of_degenerate_batches():
+    y, x = as_batch("ordinary")
+    for miner in (miners.UniformHistogram(3, 1, 2), miners.UniformHistogram(3, 1, 2, draw=False)):
+        for labels, points in ((y, 0 * x), (0 * y, x), (np.arange(N), x), (y, 1e20 * x)):
+            found = ops.convert_to_numpy(miner.weights(labels, points, seed=0))
+            assert np.isfinite(found).all() and (found >= 0).all()
+            same = labels[:, None] == labels
+            assert found.any() and not np.diagonal(found).any()
+            if not points.any():  # one bin of each kind
+                assert found[same].sum() == pytest.approx(1) and found[
+                    ~same
+                ].sum() == pytest.approx(2)
 
 
 # Errors -------------------------------------------------------------------------------------

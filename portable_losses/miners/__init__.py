@@ -5,6 +5,7 @@ from portable_losses.miners._base import Miner as Miner
 from portable_losses.miners._base import get as get
 from portable_losses.miners._batch import BatchEasyHard as BatchEasyHard
 from portable_losses.miners._batch import BatchHard as BatchHard
+from portable_losses.miners._histogram import UniformHistogram as UniformHistogram
 from portable_losses.miners._pairs import HDC as HDC
 from portable_losses.miners._pairs import MultiSimilarity as MultiSimilarity
 from portable_losses.miners._pairs import PairMargin as PairMargin
@@ -22,5 +23,6 @@ __all__ = [
     "MultiSimilarity",
     "PairMargin",
     "TripletMargin",
+    "UniformHistogram",
     "get",
 ]

@@ -137,6 +137,9 @@ def record():
                 )
     recorded["configs"] = json.dumps(configs)
     recorded["weights"] = np.stack([weights(y, x) for y, x in zip(labels, embeddings, strict=True)])
+    recorded["histogram"] = json.dumps(HISTOGRAM)
+    drawn = [histogram_weights(y, x) for y, x in zip(labels, embeddings, strict=True)]
+    recorded["histogram_weights"] = np.stack(drawn)
     return recorded
 
 
@@ -155,6 +158,34 @@ def weights(labels, x):
     finally:
         loss_and_miner_utils.get_random_triplet_indices = draw
     return np.nan_to_num(seen[0].numpy())  # of an anchor without a negative, 0 / 0
+
+
+HISTOGRAM = {"num_bins": 4, "positives_per_bin": 2, "negatives_per_bin": 3}
+
+
+def histogram_weights(labels, x):
+    """How often `UniformHistogramMiner` draws each pair on average."""
+    shares, draw = [], torch.multinomial
+
+    def listen(ones, number, replacement):
+        shares.append(np.full(len(ones), number / len(ones)))
+        return torch.arange(len(ones))
+
+    miner = miners.UniformHistogramMiner(
+        num_bins=HISTOGRAM["num_bins"],
+        pos_per_bin=HISTOGRAM["positives_per_bin"],
+        neg_per_bin=HISTOGRAM["negatives_per_bin"],
+        distance=EUCLIDEAN,
+    )
+    torch.multinomial = listen
+    try:
+        found = miner(torch.tensor(x, dtype=torch.float64), torch.tensor(labels))
+    finally:
+        torch.multinomial = draw
+    anchors, others = (torch.cat(found[i::2]).numpy() for i in (0, 1))
+    expected = np.zeros([len(labels)] * 2)
+    expected[anchors, others] = np.concatenate(shares)
+    return expected
 
 
 if __name__ == "__main__":

@@ -84,6 +84,14 @@ def test_weights_of_the_draw():
         np.testing.assert_allclose(weights * ~same, number * expected, rtol=1e-4, atol=1e-6)
 
 
+def test_weights_of_a_histogram():
+    """Of pairs that are as far as one another some lie on an edge, but for rounding."""
+    miner = miners.UniformHistogram(**json.loads(str(RECORDED["histogram"])), draw=False)
+    for (y, x), expected in zip(batches(), RECORDED["histogram_weights"], strict=True):
+        found = ops.convert_to_numpy(miner.weights(y, x))
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
 def units(x):
     return x / np.linalg.norm(x, axis=1, keepdims=True)
 
