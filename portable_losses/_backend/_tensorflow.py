@@ -230,7 +230,6 @@ def with_size(
     def of_size(function: Callable[..., Any], *given: Tensor) -> Any:
         return tf.switch_case(place, [functools.partial(function, size, *given) for size in sizes])
 
-    @tf.custom_gradient
     def once(*given: Tensor) -> Any:
         def slopes(*upstream: Tensor) -> list[Tensor]:
             def of_these(size: int, *given: Tensor) -> list[Tensor]:
@@ -245,7 +244,7 @@ def with_size(
         return of_size(function, *given), slopes
 
     # TensorFlow's own gradient of a choice keeps what each of them has, which XLA cannot compile.
-    return once(*given)
+    return tf.custom_gradient(once)(*given)
 
 
 def _squared_distances(x: Tensor, y: Tensor) -> Tensor:

@@ -147,10 +147,11 @@ def _is_saved(value: Any) -> bool:
 
 def _is_found(value: Any) -> bool:
     try:
-        keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(value))
+        again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(value))
     except Exception:
         return False
-    return True
+    # Functions are found by name, which another may have.
+    return again is value if isinstance(value, FunctionType) else True
 
 
 def _packed(value: Any) -> Any:
