@@ -279,7 +279,8 @@ def distances(x: Tensor, y: Tensor, squared: bool) -> Tensor | None:
             of_y = tf.reduce_sum(upstream, 0)[:, None] * y
             return 2 * of_x, 2 * (of_y - tf.matmul(upstream, x, transpose_a=True))
 
-        return squared_distances(rows[0], rows[-1]), slopes
+        # Not recorded: an eager tape would ask the compiled loop for a gradient, and fail.
+        return squared_distances(*map(tf.stop_gradient, (rows[0], rows[-1]))), slopes
 
     return tf.custom_gradient(found)(*([x] if x is y else [x, y]))
 
