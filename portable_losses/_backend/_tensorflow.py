@@ -264,27 +264,7 @@ def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
     return tf.while_loop(lambda k, _: k < x.shape[0] // some, add, (0, total))[1]
 
 
-def distances(x: Tensor, y: Tensor, squared: bool) -> Tensor | None:
-    if not squared:
-        return None
-
-    def found(*rows: Tensor) -> Any:
-        def slopes(upstream: Tensor) -> Any:
-            center = tf.stop_gradient(tf.reduce_mean(rows[-1], 0, keepdims=True))
-            x, y = rows[0] - center, rows[-1] - center  # far from the origin, digits are lost
-            if len(rows) == 1:  # one product in place of two
-                each = upstream + tf.transpose(upstream)
-                return 2 * (tf.reduce_sum(each, 1, keepdims=True) * x - each @ x)
-            of_x = tf.reduce_sum(upstream, 1, keepdims=True) * x - upstream @ y
-            of_y = tf.reduce_sum(upstream, 0)[:, None] * y
-            return 2 * of_x, 2 * (of_y - tf.matmul(upstream, x, transpose_a=True))
-
-        # Not recorded: an eager tape would ask the compiled loop for a gradient, and fail.
-        return squared_distances(*map(tf.stop_gradient, (rows[0], rows[-1]))), slopes
-
-    return tf.custom_gradient(found)(*([x] if x is y else [x, y]))
-
-
+distances = _generic.distances
 dot = _generic.dot
 indicator = _generic.indicator
 where = _generic.where
@@ -293,52 +273,8 @@ squared_distances = tf.function(_squared_distances, jit_compile=True, autograph=
 _rank = tf.function(_generic.rank, jit_compile=True, autograph=False)
 
 
-# With more wanted entries in a row than this, a sort of all is done sooner.
-_FEW = 48
-
-
 def nearest_above(x: Tensor, among: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    rank = tf.cumsum(tf.cast(wanted, tf.int32), axis=1)
-
-    def of_sorted() -> tuple[Tensor, Tensor]:
-        column, exists = _generic.nearest_above(x, among, wanted, rank=_rank)
-        return tf.cast(column, tf.int32), exists
-
-    if x.dtype == tf.float64:
-        return of_sorted()
-    exact = tf.cast(x, tf.float32)
-    return tf.cond(
-        tf.reduce_max(rank) <= _FEW, lambda: _nearest_one_by_one(exact, among, rank), of_sorted
-    )
-
-
-@functools.partial(tf.function, jit_compile=True, autograph=False)
-def _nearest_one_by_one(x: Tensor, among: Tensor, rank: Tensor) -> tuple[Tensor, Tensor]:
-    """One wanted entry of each row after the other, `rank` telling which is which. The smallest of
-    integers that hold a number and its column is found in one pass."""
-    rows, columns = tf.shape(x)[0], tf.shape(x)[1]
-    bits = tf.bitcast(x + 0.0, tf.int32)  # -0 is 0
-    bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, 31) & 0x7FFFFFFF)
-    own_keys = tf.bitwise.left_shift(tf.cast(bits, tf.int64), 32)  # in the order of the floats
-    keys = tf.where(among, own_keys + tf.range(columns, dtype=tf.int64), tf.int64.max)
-    keys, count, each = tf.transpose(keys), rank[:, -1], tf.range(rows)
-
-    def find(k: Tensor, nearest: Tensor) -> tuple[Tensor, Tensor]:
-        own = _generic.rank(rank, tf.fill((rows, 1), k + 1), equal=False)[:, 0]
-        at = tf.stack([each, tf.minimum(own, columns - 1)], axis=1)
-        bound = tf.gather_nd(own_keys, at) + (1 << 32)
-        found = tf.reduce_min(tf.where(keys >= bound, keys, tf.int64.max), axis=0)
-        found = tf.where(k < count, found, tf.gather_nd(nearest, at))
-        nearest = tf.tensor_scatter_nd_update(nearest, at, found)
-        nearest.set_shape(rank.shape)  # a size of 1 known before is one that a loop must keep
-        return k + 1, nearest
-
-    most = tf.reduce_max(count)
-    start = tf.constant(0), tf.fill((rows, columns), tf.int64.max)
-    start[1].set_shape(rank.shape)
-    nearest = tf.while_loop(lambda k, _: k < most, find, start)[1]
-    exists = nearest < tf.int64.max
-    return tf.where(exists, tf.cast(nearest & 0xFFFFFFFF, tf.int32), 0), exists
+    return _generic.nearest_above(x, among, wanted, rank=_rank)
 
 
 def take_wanted(x: Tensor, column: Tensor, wanted: Tensor) -> Tensor:
