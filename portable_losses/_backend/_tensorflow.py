@@ -273,8 +273,46 @@ squared_distances = tf.function(_squared_distances, jit_compile=True, autograph=
 _rank = tf.function(_generic.rank, jit_compile=True, autograph=False)
 
 
+# With more wanted entries in a row than this, a sort of all is done sooner.
+_FEW = 48
+
+
 def nearest_above(x: Tensor, among: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    return _generic.nearest_above(x, among, wanted, rank=_rank)
+    rank = tf.cumsum(tf.cast(wanted, tf.int32), axis=1)
+
+    def of_sorted() -> tuple[Tensor, Tensor]:
+        column, exists = _generic.nearest_above(x, among, wanted, rank=_rank)
+        return tf.cast(column, tf.int32), exists
+
+    return tf.cond(
+        tf.reduce_max(rank) <= _FEW, lambda: _nearest_one_by_one(x, among, rank), of_sorted
+    )
+
+
+@functools.partial(tf.function, jit_compile=True, autograph=False)
+def _nearest_one_by_one(x: Tensor, among: Tensor, rank: Tensor) -> tuple[Tensor, Tensor]:
+    """One wanted entry of each row after the other, `rank` telling which is which."""
+    rows, columns = tf.shape(x)[0], tf.shape(x)[1]
+    held, others = tf.transpose(x), tf.transpose(among)
+    places, count = tf.range(columns), rank[:, -1]
+
+    def find(k: Tensor, column_of: Tensor, exists: Tensor) -> tuple[Tensor, ...]:
+        own = _generic.rank(rank, tf.fill((rows, 1), k + 1), equal=False)
+        here = tf.logical_and(places[None, :] == own, (k < count)[:, None])
+        above = held > tf.gather(x, tf.minimum(own, columns - 1), axis=1, batch_dims=1)[:, 0]
+        above = tf.logical_and(others, above)
+        least = tf.reduce_min(tf.where(above, held, np.inf), axis=0)
+        there = tf.logical_and(above, held == least)
+        column = tf.reduce_min(tf.where(there, places[:, None], columns), axis=0)[:, None]
+        column_of = tf.where(here, tf.minimum(column, columns - 1), column_of)
+        exists = tf.logical_or(exists, tf.logical_and(here, column < columns))
+        for found in (column_of, exists):  # a size of 1 known before is one that a loop must keep
+            found.set_shape(rank.shape)
+        return k + 1, column_of, exists
+
+    most = tf.reduce_max(count)
+    start = tf.constant(0), tf.zeros_like(rank), tf.zeros_like(among)
+    return tf.while_loop(lambda k, *_: k < most, find, start)[1:]
 
 
 def take_wanted(x: Tensor, column: Tensor, wanted: Tensor) -> Tensor:
