@@ -82,7 +82,7 @@ def rewritten(code):
         ),
         (
             "K.variable(np.ones(2))",
-            "keras.Variable(np.ones(2), dtype=keras.config.floatx(), trainable=False, name='alpha')",  # noqa: E501
+            "keras.Variable(np.ones(2), dtype=keras.config.floatx(), trainable=False, name='alpha')",  # noqa: E501, a line as it is written
         ),
         ("tf.Variable(0.5)", "keras.Variable(0.5, trainable=False, name='alpha')"),
         (

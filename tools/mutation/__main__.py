@@ -28,6 +28,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent.parent
 sys.path.append(str(ROOT))  # for `tests`; at the end, so that an installed package is what is asked
 
+# E402: what follows is found by that path.
 from portable_losses import codemod  # noqa: E402
 from portable_losses.codemod import rules  # noqa: E402
 
