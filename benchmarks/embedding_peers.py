@@ -63,7 +63,8 @@ def memory(field):
 
 
 def measure(make, repeats=7):
-    """Median milliseconds of what `make()` returns, and the most memory it adds, in MB."""
+    """Median milliseconds of what `make()` returns, by the clock and of all processors; and the
+    most memory it adds, in MB."""
     before = memory("VmRSS")
     step = make()
     start = time.perf_counter()
@@ -75,13 +76,14 @@ def measure(make, repeats=7):
         reset.write("5")
     times = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         step()
-        times.append(time.perf_counter() - start)
-    return {"ms": 1e3 * statistics.median(times), "mb": (memory("VmHWM") - before) / 1e6}
+        times.append((time.perf_counter() - start[0], time.process_time() - start[1]))
+    clock, cpu = (1e3 * statistics.median(each) for each in zip(*times, strict=True))
+    return {"ms": clock, "cpu": cpu, "mb": (memory("VmHWM") - before) / 1e6}
 
 
-def tfa_step(name, labels, x):
+def tfa_step(name, labels, x, fused=False):
     import tensorflow as tf
     import tensorflow_addons as tfa
 
@@ -93,7 +95,7 @@ def tfa_step(name, labels, x):
         "NPairs": lambda y, p: tfa.losses.npairs_loss(y, tf.matmul(p, p, transpose_b=True)),
     }
 
-    @tf.function
+    @tf.function(jit_compile=fused or None)
     def step():
         with tf.GradientTape() as tape:
             tape.watch(x)
@@ -103,7 +105,7 @@ def tfa_step(name, labels, x):
     return lambda: step()[1].numpy()
 
 
-def pml_step(name, labels, x):
+def pml_step(name, labels, x, fused=False):
     import torch
     from pytorch_metric_learning import distances, losses, miners
 
@@ -137,9 +139,11 @@ def pml_step(name, labels, x):
     labels, x = torch.tensor(labels), torch.tensor(x, requires_grad=True)
     more = {"ref_emb": x.flip(1)} if name == "VICReg" else {}
 
+    function = torch.compile(functions[name], fullgraph=True) if fused else functions[name]
+
     def step():
         x.grad = None
-        functions[name](x, None if more else labels, **more).backward(retain_graph=bool(more))
+        function(x, None if more else labels, **more).backward(retain_graph=bool(more))
 
     return step
 
@@ -147,10 +151,11 @@ def pml_step(name, labels, x):
 STEPS = {"tfa": tfa_step, "pml": pml_step}
 
 
-def one(python, peer, name, batch, limit):
-    """The figures of one loss, by a process of its own; None where that takes more memory."""
+def one(python, peer, name, batch, limit, fused=False):
+    """The figures of one loss, by a process of its own; None where that takes more memory, or does
+    not compile."""
     command = [python, __file__, peer, "-", "--one", name]
-    command += ["--batches", str(batch), "--limit", str(limit)]
+    command += ["--batches", str(batch), "--limit", str(limit)] + ["--fused"] * fused
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return None if done.returncode else json.loads(done.stdout.splitlines()[-1])
 
@@ -161,14 +166,15 @@ def main():
     parser.add_argument("file")
     parser.add_argument("--limit", type=float, default=4, help="most memory, in GB (default 4)")
     parser.add_argument("--batches", type=int, nargs="+", default=(256, 1024, 4096))
+    parser.add_argument("--fused", action="store_true", help="by the framework's compiler")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
         (batch,) = given.batches
-        STEPS[given.peer](given.one, *data(64, given.one))()  # the library is loaded
+        STEPS[given.peer](given.one, *data(64, given.one), given.fused)()  # the library is loaded
         most = int(1e9 * given.limit)
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-        step = measure(lambda: STEPS[given.peer](given.one, *data(batch, given.one)))
+        step = measure(lambda: STEPS[given.peer](given.one, *data(batch, given.one), given.fused))
         print(json.dumps(step))
         return
     figures = {}

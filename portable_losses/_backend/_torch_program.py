@@ -8,16 +8,25 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._python_dispatch import _disable_current_modes
+
+from portable_losses._typing import Tensor
 
 _aten = torch.ops.aten
 _tracing = False
 
 
 def tracing() -> bool:
-    return _tracing
+    return torch.compiler.is_compiling() or _tracing
+
+
+def concrete(tensor: Tensor) -> np.ndarray | None:
+    if tracing() or tensor.device.type != "cpu":
+        return None
+    return tensor.detach().numpy()
 
 
 @contextlib.contextmanager

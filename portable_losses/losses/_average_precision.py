@@ -86,8 +86,7 @@ def _of_positives(
     if references is None:
         return per_anchor(found, *of_most(None, found.x, found.ref_x))
     (counts,) = in_blocks(found, count, _anchors_at_a_time(found, 1, block_size))
-    sizes = [size for size in (16, 64, 256, 1024) if size < references]
-    sizes = [*sizes, references]
+    sizes = [*(size for size in (16, 64, 256, 1024) if size < references), references]
     most = ops.amax(counts)
     return per_anchor(found, *_backend.with_size(most, sizes, of_most, found.x, found.ref_x))
 
