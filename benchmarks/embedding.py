@@ -104,7 +104,7 @@ def main() -> None:
     columns = ("ms", "cpu", "MB")
     theirs = (x for label, _ in peers for x in (label, *columns[1:], "ratio"))
     heads = ("batch", *columns, *theirs)
-    print(f"{'loss':20}" + "".join(f"{head:>12}" for head in heads))
+    print(f"{'loss':27}" + "".join(f"{head:>12}" for head in heads))
     names = IN_BLOCKS if given.blocks else given.losses
     if given.beside:
         names = [name for name in names if name in embedding_peers.NAMES[given.beside[0]]]
@@ -112,7 +112,7 @@ def main() -> None:
     for name in names:
         for batch in given.batches:
             found = run(name, batch, given.blocks or 0, given.fused)
-            print(f"{name:20}{batch:12,}", end="")
+            print(f"{name:27}{batch:12,}", end="")
             print(f"{found['ms']:12.1f}{found['cpu']:12.1f}{found['mb']:12.0f}", end="")
             if given.beside:
                 label, python = given.beside
